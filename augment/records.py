@@ -1,0 +1,340 @@
+"""The words of Augment as frozen records: what every part of it exchanges and the store keeps.
+
+Nothing here knows Ray, a database or a web page. Times are seconds since the epoch (UTC) as floats, durations are
+seconds, paths of project files are POSIX strings relative to the project's root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+def new_id(prefix: str) -> str:
+    """A short unique identifier such as ``run-4f9c01d2ab``."""
+    return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+
+class Outcome(StrEnum):
+    """What became of one test in one run."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    FAULT = "fault"
+    """No verdict: the infrastructure, not the test, ended it. ``Verdict.fault`` says how."""
+
+
+class FaultKind(StrEnum):
+    """What the infrastructure did to a test. Never a failure of the test."""
+
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out of memory"
+    CRASH = "crash"
+    OUTPUT_LIMIT = "output limit"
+    SANDBOX_DENIAL = "sandbox denial"
+    WORKER_LOST = "worker lost"
+    SUPERSEDED = "superseded"
+
+
+class Lane(StrEnum):
+    """Why work is done, in order of urgency."""
+
+    FAST = "fast"
+    WRITE = "write"
+    IDLE = "idle"
+
+
+class TestKind(StrEnum):
+    """The type of test asked for."""
+
+    __test__ = False  # pytest would collect the name
+
+    UNIT = "unit"
+    INTEGRATION = "integration"
+    PROPERTY = "property"
+
+
+class TargetKind(StrEnum):
+    """What sort of definition a target is."""
+
+    FUNCTION = "function"
+    METHOD = "method"
+    CLASS = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How the infrastructure ended a test or a batch, with a detail for a person."""
+
+    kind: FaultKind
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one test did on one revision.
+
+    ``output`` is what pytest would print of it: the failure's representation and captured streams, capped.
+    """
+
+    nodeid: str
+    outcome: Outcome
+    duration_s: float
+    output: str = ""
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many tests of a run came to each end."""
+
+    passed: int = 0
+    failed: int = 0
+    error: int = 0
+    skipped: int = 0
+    xfailed: int = 0
+    fault: int = 0
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict]) -> Counts:
+        """Count the outcomes of ``verdicts``."""
+        tally = dict.fromkeys((outcome.value for outcome in Outcome), 0)
+        for verdict in verdicts:
+            tally[verdict.outcome.value] += 1
+        return cls(**tally)
+
+    @property
+    def total(self) -> int:
+        """All tests counted, whatever their end."""
+        return self.passed + self.failed + self.error + self.skipped + self.xfailed + self.fault
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a set of tests on one revision, for one reason."""
+
+    id: str
+    lane: Lane
+    reason: str
+    revision: str
+    started_at: float
+    finished_at: float | None = None
+    counts: Counts = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A function, method or class that tests may be written for.
+
+    ``hash`` is of the normalised syntax tree: comments, blank lines and formatting do not change it, a docstring does.
+    ``lineno`` and ``end_lineno`` are 1-based and inclusive, decorators included.
+    """
+
+    module: str
+    qualname: str
+    kind: TargetKind
+    file: str
+    lineno: int
+    end_lineno: int
+    hash: str
+    is_async: bool = False
+    is_abstract: bool = False
+
+    @property
+    def id(self) -> str:
+        """``module:qualname``."""
+        return f"{self.module}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileCoverage:
+    """What ran in one file: executed statement lines, and executed branches as (from line, to line).
+
+    A negative ``to`` is an exit of the code block, as in coverage.py.
+    """
+
+    lines: frozenset[int] = frozenset()
+    branches: frozenset[tuple[int, int]] = frozenset()
+
+    def __or__(self, other: FileCoverage) -> FileCoverage:
+        return FileCoverage(self.lines | other.lines, self.branches | other.branches)
+
+    def __sub__(self, other: FileCoverage) -> FileCoverage:
+        return FileCoverage(self.lines - other.lines, self.branches - other.branches)
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.branches)
+
+
+Coverage = Mapping[str, FileCoverage]
+"""Project file -> what ran in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageReport:
+    """Coverage measured by one batch.
+
+    ``tests`` maps each nodeid to what ran during it (setup and teardown included); ``imports`` is what ran while
+    modules were imported, outside every test; ``possible`` is every statement and branch of each measured file.
+    """
+
+    tests: Mapping[str, Coverage] = field(default_factory=dict)
+    imports: Coverage = field(default_factory=dict)
+    possible: Coverage = field(default_factory=dict)
+
+
+def merge_coverage(parts: Iterable[Coverage]) -> dict[str, FileCoverage]:
+    """The union of several coverages, file by file."""
+    total: dict[str, FileCoverage] = {}
+    for part in parts:
+        for file, covered in part.items():
+            total[file] = total.get(file, FileCoverage()) | covered
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proposed test: one test function in a module of its own that stands alone.
+
+    ``source`` is a whole test module: imports, helpers, exactly one ``test_...`` function. ``origin`` names the prompt
+    variant or rule; ``parents`` are candidates that this one was repaired from. ``characterization`` marks an expected
+    value that was observed rather than proposed.
+    """
+
+    id: str
+    target: str
+    generator: str
+    kind: TestKind
+    source: str
+    origin: str = ""
+    model: str | None = None
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+    characterization: bool = False
+
+
+class AdmissionState(StrEnum):
+    """Where an admitted test stands."""
+
+    KEPT = "kept"
+    HELD = "held"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The record of why a candidate was kept.
+
+    ``lines_gained`` and ``branches_gained`` count what no earlier test covered. ``runs`` is how many gate runs it
+    passed. ``mutants_killed`` is None where mutants were not tried. ``state`` is *held* while a person is to review it.
+    """
+
+    id: str
+    nodeid: str
+    file: str
+    target: str
+    generator: str
+    kind: TestKind
+    source: str
+    lines_gained: int
+    branches_gained: int
+    mutants_killed: int | None
+    runs: int
+    reason: str
+    created_at: float
+    characterization: bool = False
+    state: AdmissionState = AdmissionState.KEPT
+    origin: str = ""
+    model: str | None = None
+    seed: int | None = None
+    parents: tuple[str, ...] = ()
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A candidate that a gate turned away, and why. ``gate`` is a short stable name, ``detail`` is for a person."""
+
+    candidate: Candidate
+    gate: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A suspected bug: documentation and code disagree. ``source`` is the smallest failing test."""
+
+    id: str
+    target: str
+    title: str
+    detail: str
+    source: str
+    confidence: float
+    created_at: float
+    state: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSample:
+    """One look at the machine. Shares are fractions from 0 to 1; ``gpu`` and ``gpu_memory`` are None without a GPU.
+
+    ``pending_cpus`` is CPU demand of other jobs that the cluster could not place yet.
+    """
+
+    at: float
+    cpu: float
+    memory: float
+    disk: float
+    gpu: float | None = None
+    gpu_memory: float | None = None
+    pending_cpus: float = 0.0
+
+    @property
+    def highest(self) -> tuple[str, float]:
+        """The most used resource and its share, for throttling. Disk counts only when nearly full."""
+        shares = {"cpu": self.cpu, "memory": self.memory}
+        if self.gpu_memory is not None:
+            shares["gpu memory"] = self.gpu_memory
+        name = max(shares, key=lambda key: shares[key])
+        return name, shares[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What one part of Augment is doing now, in words for the dashboard."""
+
+    part: str
+    text: str
+    at: float
+
+
+def content_hash(data: bytes) -> str:
+    """The content address of a file's bytes: the first 32 hex digits of SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def revision_of(files: Mapping[str, str]) -> str:
+    """The name of a revision, from its files' relative paths and content hashes (12 hex digits)."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path}\0{files[path]}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A revision: every project file that is not ignored, by relative path and content hash."""
+
+    revision: str
+    files: Mapping[str, str]
+
+    @classmethod
+    def of(cls, files: Mapping[str, str]) -> Snapshot:
+        """Name the revision that consists of ``files``."""
+        return cls(revision_of(files), dict(files))

@@ -1,0 +1,266 @@
+"""The seams between Augment's parts: protocols that plain classes and their Ray shells both satisfy.
+
+``execution`` implements :class:`Executor`, ``serve`` implements :class:`Engine`, ``store`` implements
+:class:`ReportSink` and :class:`ReportReader`. The service and the command line use these names only, so the same code
+runs in one process and on a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from augment.records import (
+    Activity,
+    Admission,
+    CoverageReport,
+    Fault,
+    Finding,
+    Lane,
+    Rejection,
+    ResourceSample,
+    Run,
+    Snapshot,
+    Verdict,
+)
+
+# --------------------------------------------------------------------------- execution
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one batch may use. None means no limit of that sort."""
+
+    wall_s: float = 300.0
+    """Wall-clock time of the whole batch; past it the process group is killed."""
+    test_s: float | None = 60.0
+    """Wall-clock time of one test; past it the test is a timeout fault."""
+    cpu_s: float | None = None
+    memory_bytes: int | None = None
+    """Resident memory of the whole process tree, watched from outside."""
+    file_bytes: int | None = 256 * 2**20
+    output_bytes: int = 1 * 2**20
+    """Captured output kept a batch; what is beyond is cut, and the cut is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tests to run together in one fresh process of the project's interpreter.
+
+    ``private`` runs them in a private copy of ``snapshot`` instead of in the project itself, with ``files`` (relative
+    path -> text) laid over the copy: generated tests always run so. ``nodeids`` are pytest node ids, files or folders
+    relative to the root; empty means what plain pytest would collect. ``repeat`` runs the selection so many times in
+    the same process. ``trusted`` is True for the user's own tests, which keep the user's environment less its secrets;
+    generated code gets an allow-list. ``measure`` lists files or folders to measure (empty: every project file that is
+    not a test).
+    """
+
+    id: str
+    root: str
+    interpreter: str
+    nodeids: tuple[str, ...] = ()
+    lane: Lane = Lane.FAST
+    snapshot: Snapshot | None = None
+    private: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
+    trusted: bool = True
+    coverage: bool = True
+    measure: tuple[str, ...] = ()
+    repeat: int = 1
+    hash_seed: int | None = None
+    shuffle_seed: int | None = None
+    pytest_args: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong in one test, for repair: the exception and where it left the test's own file.
+
+    ``test_lineno`` is the 1-based line in the test module whose execution raised (None outside it). ``origin`` is
+    *test* when the innermost frame is the test file (an assertion), *project* when it is a project file, else *other*.
+    """
+
+    nodeid: str
+    exception: str
+    """Qualified type name, such as ``builtins.ValueError`` or ``shop.errors.CartError``."""
+    message: str
+    test_lineno: int | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A value that a test passed to ``__augment_observe__(slot, value)``, a builtin inside the runner that records and
+    returns the value.
+
+    ``literal`` is True when ``repr`` evaluates back to an equal value of the same type through ``ast.literal_eval``.
+    """
+
+    nodeid: str
+    slot: int
+    type: str
+    repr: str
+    literal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What came of a batch.
+
+    ``verdicts`` are in order of completion; with ``repeat`` a nodeid appears once a round. ``collection_errors`` maps a
+    file to the text of the error that kept it from being collected. ``fault`` is set when the batch itself was ended by
+    the infrastructure; tests it cost have a verdict with that fault. ``output`` is the terminal text of pytest.
+    ``exit_code`` is pytest's own (None after a fault).
+    """
+
+    batch_id: str
+    verdicts: tuple[Verdict, ...] = ()
+    collected: tuple[str, ...] = ()
+    collection_errors: Mapping[str, str] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    coverage: CoverageReport = field(default_factory=CoverageReport)
+    fault: Fault | None = None
+    output: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+
+
+VerdictSink = Callable[[Verdict], None]
+
+
+class Executor(Protocol):
+    """Runs batches, several at once when called from several threads."""
+
+    def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
+        """Run ``batch``; call ``on_verdict`` as each test ends. Never raises for what test code does."""
+
+    def cancel(self, batch_id: str) -> None:
+        """End a batch early; its run returns with a *superseded* fault. Unknown ids are ignored."""
+
+    def close(self) -> None:
+        """End everything that is running and let go of processes and folders. Idempotent."""
+
+
+# --------------------------------------------------------------------------- model
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample. ``max_tokens`` counts generated tokens. ``temperature`` 0 is greedy."""
+
+    temperature: float = 0.3
+    top_p: float = 0.95
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    repetition_penalty: float = 1.0
+    json_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat: ``role`` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chat to continue."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the model wrote. ``finish_reason`` is stop, length or cancelled."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+    seconds: float = 0.0
+
+
+class Engine(Protocol):
+    """A loaded model, as the generator sees it."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Continue all chats, in one batch where the engine can. Raises ModelError when the model is lost."""
+
+
+# --------------------------------------------------------------------------- report
+
+
+class ReportSink(Protocol):
+    """Where results go. A call that returns has made its record durable; calls may be repeated (same ids)."""
+
+    def run_started(self, run: Run) -> None: ...
+
+    def verdicts(self, run_id: str, verdicts: Sequence[Verdict]) -> None: ...
+
+    def run_finished(self, run_id: str, finished_at: float) -> None: ...
+
+    def coverage(self, revision: str, report: CoverageReport) -> None:
+        """Replace what is known of each test in ``report.tests``, and of the imports and possible lines."""
+
+    def admitted(self, admissions: Sequence[Admission]) -> None: ...
+
+    def rejected(self, rejections: Sequence[Rejection]) -> None: ...
+
+    def finding(self, finding: Finding) -> None: ...
+
+    def sample(self, sample: ResourceSample) -> None: ...
+
+    def activity(self, activity: Activity) -> None: ...
+
+    def tokens(self, model: str, prompt: int, completion: int) -> None:
+        """Add to the count of model tokens used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the live stream. ``data`` is JSON-ready; ``seq`` grows by one."""
+
+    seq: int
+    name: str
+    data: Mapping[str, Any]
+
+
+class ReportReader(Protocol):
+    """What the dashboard may read. Everything returned is JSON-ready."""
+
+    def health(self) -> dict[str, Any]: ...
+
+    def summary(self) -> dict[str, Any]: ...
+
+    def runs(self, limit: int = 50, after: str | None = None) -> list[dict[str, Any]]:
+        """Runs, newest first; ``after`` is the id of the run to continue below."""
+
+    def run(self, run_id: str) -> dict[str, Any] | None: ...
+
+    def tests(self) -> list[dict[str, Any]]:
+        """Every known test with its newest verdict."""
+
+    def admissions(self) -> list[dict[str, Any]]: ...
+
+    def findings(self) -> list[dict[str, Any]]: ...
+
+    def rejections(self) -> dict[str, int]:
+        """How many candidates each gate turned away."""
+
+    def resources(self, since: float) -> list[dict[str, Any]]: ...
+
+    def activities(self) -> list[dict[str, Any]]: ...
+
+    def events(self, after: int, timeout_s: float) -> list[Event]:
+        """Events with a larger ``seq``, waiting up to ``timeout_s`` for the first; ``after=-1`` means from now on."""
