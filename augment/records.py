@@ -338,3 +338,41 @@ class Snapshot:
     def of(cls, files: Mapping[str, str]) -> Snapshot:
         """Name the revision that consists of ``files``."""
         return cls(revision_of(files), dict(files))
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The code base under test. Folders are relative to ``root`` (absolute); ``.`` is the root itself.
+
+    ``source_roots`` are the folders to put on ``sys.path`` (``.`` or ``src``), ``packages`` the importable top-level
+    packages and modules found there, ``test_folders`` where its tests lie.
+    """
+
+    root: str
+    name: str
+    interpreter: str
+    source_roots: tuple[str, ...]
+    packages: tuple[str, ...]
+    test_folders: tuple[str, ...]
+
+
+class JobState(StrEnum):
+    """Where a job of the write or idle lane stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A durable request to write tests for a target. ``priority``: smaller goes first."""
+
+    id: str
+    target: str
+    lane: Lane
+    reason: str
+    created_at: float
+    priority: float = 0.0
+    attempts: int = 0
+    state: JobState = JobState.PENDING

@@ -17,6 +17,8 @@ from augment.records import (
     CoverageReport,
     Fault,
     Finding,
+    Job,
+    JobState,
     Lane,
     Rejection,
     ResourceSample,
@@ -225,6 +227,37 @@ class ReportSink(Protocol):
 
     def tokens(self, model: str, prompt: int, completion: int) -> None:
         """Add to the count of model tokens used."""
+
+
+class Memory(Protocol):
+    """What the service must not forget when an actor or the driver dies. Every call is durable and idempotent."""
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """Add jobs; a pending job for the same target is replaced."""
+
+    def pending_jobs(self, limit: int = 100) -> list[Job]:
+        """Pending jobs, the most urgent first."""
+
+    def finish_job(self, job_id: str, state: JobState) -> None:
+        """Take a job from the queue."""
+
+    def count_attempt(self, job_id: str) -> int:
+        """Note that work on the job begins, and return how often it has begun."""
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON-ready value under ``key``."""
+
+    def recall(self, key: str) -> Any:
+        """The value kept under ``key``, or None."""
+
+    def known_coverage(self) -> CoverageReport:
+        """The newest coverage of every test, of the imports, and every possible line."""
+
+    def forget_tests(self, nodeids: Sequence[str]) -> None:
+        """Drop tests that no longer exist from the coverage and from the list of tests. Their history stays."""
+
+    def latest_outcomes(self) -> dict[str, str]:
+        """nodeid -> newest outcome of every known test."""
 
 
 @dataclass(frozen=True, slots=True)
