@@ -284,7 +284,8 @@ class Finding:
 class ResourceSample:
     """One look at the machine. Shares are fractions from 0 to 1; ``gpu`` and ``gpu_memory`` are None without a GPU.
 
-    ``pending_cpus`` is CPU demand of other jobs that the cluster could not place yet.
+    ``own_cpu`` is the part of ``cpu`` that Augment itself used. ``pending_cpus`` is CPU demand of other jobs that the
+    cluster could not place yet.
     """
 
     at: float
@@ -294,13 +295,19 @@ class ResourceSample:
     gpu: float | None = None
     gpu_memory: float | None = None
     pending_cpus: float = 0.0
+    own_cpu: float = 0.0
 
     @property
     def highest(self) -> tuple[str, float]:
-        """The most used resource and its share, for throttling. Disk counts only when nearly full."""
-        shares = {"cpu": self.cpu, "memory": self.memory}
+        """The resource that others use most and its share, for throttling.
+
+        A disk is in nobody's way until it is nearly full, so it counts from 95 % on.
+        """
+        shares = {"CPU of others": max(self.cpu - self.own_cpu, 0.0), "memory": self.memory}
+        if self.disk >= 0.95:
+            shares["disk"] = self.disk
         if self.gpu_memory is not None:
-            shares["gpu memory"] = self.gpu_memory
+            shares["GPU memory"] = self.gpu_memory
         name = max(shares, key=lambda key: shares[key])
         return name, shares[name]
 
