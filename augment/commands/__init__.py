@@ -1,0 +1,1 @@
+"""The commands of `augment ...`, one module each; `augment.cli` puts them together."""
