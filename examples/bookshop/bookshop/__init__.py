@@ -1,0 +1,3 @@
+"""A small bookshop: stock, prices, orders and deliveries."""
+
+__version__ = "1.0.0"
