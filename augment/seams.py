@@ -53,7 +53,8 @@ class Batch:
     ``private`` runs them in a private copy of ``snapshot`` instead of in the project itself, with ``files`` (relative
     path -> text) laid over the copy: generated tests always run so. ``nodeids`` are pytest node ids, files or folders
     relative to the root; empty means what plain pytest would collect. ``repeat`` runs the selection so many times in
-    the same process. ``trusted`` is True for the user's own tests, which keep the user's environment less its secrets;
+    the same process. ``source_roots`` are put in front on ``sys.path``, relative to the root (as in :class:`Project`).
+    ``trusted`` is True for the user's own tests, which keep the user's environment less its secrets;
     generated code gets an allow-list. ``measure`` lists files or folders to measure (empty: every project file that is
     not a test).
     """
@@ -66,6 +67,7 @@ class Batch:
     snapshot: Snapshot | None = None
     private: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
+    source_roots: tuple[str, ...] = (".",)
     trusted: bool = True
     coverage: bool = True
     measure: tuple[str, ...] = ()
