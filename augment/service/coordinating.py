@@ -1,0 +1,307 @@
+"""The coordinator: takes each revision to its verdicts, and queues what should be written."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from augment.analysis import ProjectChange, compare, select_tests
+from augment.records import (
+    Activity,
+    Coverage,
+    CoverageReport,
+    FaultKind,
+    Lane,
+    Outcome,
+    Project,
+    Run,
+    Snapshot,
+    Verdict,
+    merge_coverage,
+    new_id,
+)
+from augment.seams import Batch, BatchResult, Executor, Limits, Memory, ReportSink
+from augment.service.planning import (
+    is_test_file,
+    reason_for,
+    remap_coverage,
+    split_by_file,
+    vanished_tests,
+    write_jobs,
+)
+from augment.service.revisions import Sources
+
+log = logging.getLogger(__name__)
+
+TESTED = "tested"
+"""Memory key: the files of the last revision whose verdicts are complete."""
+
+SPLIT_FROM = 40
+"""Fewer tests than this run in one batch: starting another process costs more than it saves."""
+
+
+class Notebook(ReportSink, Memory, Protocol):
+    """The reporter as the service needs it: a sink and a memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What one run will do. ``nodeids`` empty means everything pytest collects."""
+
+    reason: str
+    nodeids: tuple[str, ...]
+    whole_files: frozenset[str]
+    change: ProjectChange | None = None
+
+
+@dataclass
+class _InFlight:
+    """The run in progress, so that a newer revision can end it."""
+
+    batches: set[str] = field(default_factory=set)
+    superseded: bool = False
+
+
+class Coordinator:
+    """Turns revisions into runs, one run at a time, always for the newest revision.
+
+    A newer revision ends the run in progress unless it only adds or changes tests; the tests that were cut short are
+    selected again, because a change is always reckoned from the last revision whose verdicts are complete.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        executor: Executor,
+        notebook: Notebook,
+        sources: Sources,
+        *,
+        limits: Limits | None = None,
+        parallel: int = 1,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._project = project
+        self._root = Path(project.root)
+        self._executor = executor
+        self._notebook = notebook
+        self._sources = sources
+        self._limits = limits or Limits()
+        self._parallel = parallel
+        self._clock = clock
+        self._latest: Snapshot | None = None
+        self._current: Snapshot | None = None
+        self._in_flight = _InFlight()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._idle = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="augment-coordinator", daemon=True)
+
+    def start(self) -> None:
+        """Begin to handle revisions; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the run in progress and stop; idempotent."""
+        self._stopping.set()
+        self._cancel()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def revision(self, snapshot: Snapshot) -> None:
+        """Take note of a new revision. Never blocks for long; the newest one wins."""
+        with self._lock:
+            self._latest = snapshot
+            supersedes = self._current is not None and _touches_code(self._current, snapshot)
+            self._idle.clear()
+        if supersedes:
+            self._cancel()
+        self._wake.set()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until the newest revision has its verdicts."""
+        return self._idle.wait(timeout_s)
+
+    # ----------------------------------------------------------------- the loop
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            while (snapshot := self._next()) is not None and not self._stopping.is_set():
+                self.handle(snapshot)
+            with self._lock:
+                if self._latest is None:
+                    self._idle.set()
+
+    def _next(self) -> Snapshot | None:
+        with self._lock:
+            snapshot, self._latest = self._latest, None
+            self._current = snapshot
+            self._in_flight = _InFlight()
+            return snapshot
+
+    def _cancel(self) -> None:
+        with self._lock:
+            self._in_flight.superseded = True
+            batches = tuple(self._in_flight.batches)
+        for batch_id in batches:
+            self._executor.cancel(batch_id)
+
+    def handle(self, snapshot: Snapshot) -> None:
+        """Bring one revision to its verdicts."""
+        tested = self._recall_tested()
+        if tested is not None and tested.revision == snapshot.revision:
+            return
+        self._sources.keep(self._root, [(p, h) for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
+        plan = self._plan(tested, snapshot)
+        complete = self._run(plan, snapshot) if plan.nodeids or plan.change is None else True
+        if not complete:
+            return
+        self._forget_deleted(plan)
+        if plan.change is not None:
+            self._notebook.enqueue(write_jobs(plan.change.targets, self._clock()))
+        self._notebook.remember(TESTED, dict(snapshot.files))
+        self._sources.prune([h for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
+
+    def _recall_tested(self) -> Snapshot | None:
+        files = self._notebook.recall(TESTED)
+        return Snapshot.of(files) if isinstance(files, dict) else None
+
+    # ----------------------------------------------------------------- planning
+
+    def _plan(self, tested: Snapshot | None, snapshot: Snapshot) -> RunPlan:
+        if tested is None:
+            files = frozenset(filter(is_test_file, snapshot.files))
+            return RunPlan("first look at the project: all its tests", (), files)
+        coverage = self._notebook.known_coverage()
+        outcomes = self._notebook.latest_outcomes()
+        change = compare(tested, snapshot, self._reader(tested), self._reader(snapshot), self._project)
+        for file, problem in change.problems.items():
+            self._say(f"{file} does not parse: {problem}")
+        selections = select_tests(change, coverage, outcomes.keys(), outcomes)
+        moved = remap_coverage(change, coverage)
+        if moved.tests or moved.possible:
+            self._notebook.coverage(snapshot.revision, moved)
+        if not selections and change:
+            self._say(f"saved {', '.join(f.file for f in change.files[:3])}: no test touches it")
+        return RunPlan(
+            reason_for(selections, change),
+            tuple(selection.nodeid for selection in selections),
+            frozenset(selection.nodeid for selection in selections if "::" not in selection.nodeid),
+            change,
+        )
+
+    def _reader(self, snapshot: Snapshot) -> Callable[[str], str | None]:
+        def read(path: str) -> str | None:
+            data = self._sources.read(snapshot.files.get(path, ""))  # unknown paths hash to nothing kept
+            return None if data is None else data.decode("utf-8", errors="replace")
+
+        return read
+
+    # ----------------------------------------------------------------- running
+
+    def _run(self, plan: RunPlan, snapshot: Snapshot) -> bool:
+        """Run the plan; True when every test came to an end, False when a newer revision cut it short."""
+        run = Run(new_id("run"), Lane.FAST, plan.reason, snapshot.revision, self._clock())
+        self._notebook.run_started(run)
+        self._say(plan.reason)
+        results = self._run_batches(run, plan, snapshot)
+        superseded = any(r.fault is not None and r.fault.kind is FaultKind.SUPERSEDED for r in results)
+        self._notebook.coverage(snapshot.revision, _merged(results))
+        self._notebook.run_finished(run.id, self._clock())
+        if superseded:
+            log.info("run %s superseded by a newer save", run.id)
+            return False
+        if plan.whole_files:
+            collected = [nodeid for result in results for nodeid in result.collected]
+            known = self._notebook.latest_outcomes()
+            if gone := vanished_tests(known, collected, plan.whole_files - _uncollected(results)):
+                self._notebook.forget_tests(gone)
+        self._say("watching")
+        return True
+
+    def _run_batches(self, run: Run, plan: RunPlan, snapshot: Snapshot) -> list[BatchResult]:
+        parts = split_by_file(plan.nodeids, self._parallel if len(plan.nodeids) >= SPLIT_FROM else 1) or [[]]
+        batches = [self._batch(snapshot, tuple(part)) for part in parts]
+
+        def on_verdict(verdict: Verdict) -> None:
+            self._notebook.verdicts(run.id, [verdict])
+
+        if len(batches) == 1:
+            return [self._run_one(run, batches[0], on_verdict)]
+        with ThreadPoolExecutor(len(batches)) as pool:
+            return list(pool.map(lambda batch: self._run_one(run, batch, on_verdict), batches))
+
+    def _run_one(self, run: Run, batch: Batch, on_verdict: Callable[[Verdict], None]) -> BatchResult:
+        with self._lock:
+            self._in_flight.batches.add(batch.id)
+            superseded = self._in_flight.superseded
+        if superseded:
+            self._executor.cancel(batch.id)
+        result = self._executor.run(batch, on_verdict)
+        # Repeating what was streamed is harmless (same run, same test) and covers a stream that was cut.
+        self._notebook.verdicts(run.id, [*result.verdicts, *_collection_verdicts(result)])
+        return result
+
+    def _batch(self, snapshot: Snapshot, nodeids: tuple[str, ...]) -> Batch:
+        return Batch(
+            id=new_id("batch"),
+            root=self._project.root,
+            interpreter=self._project.interpreter,
+            nodeids=nodeids,
+            lane=Lane.FAST,
+            snapshot=snapshot,
+            source_roots=self._project.source_roots,
+            limits=self._limits,
+        )
+
+    def _forget_deleted(self, plan: RunPlan) -> None:
+        if plan.change is None:
+            return
+        deleted = {file.file for file in plan.change.files if file.state.value == "deleted"}
+        if gone := vanished_tests(self._notebook.latest_outcomes(), (), deleted):
+            self._notebook.forget_tests(gone)
+
+    def _say(self, text: str) -> None:
+        log.info("%s", text)
+        self._notebook.activity(Activity("service", text, self._clock()))
+
+
+def _touches_code(old: Snapshot, new: Snapshot) -> bool:
+    """Whether anything but test files differs: only then is a run in progress out of date."""
+    paths = {p for p in old.files.keys() | new.files.keys() if old.files.get(p) != new.files.get(p)}
+    return any(not is_test_file(path) for path in paths)
+
+
+def _collection_verdicts(result: BatchResult) -> list[Verdict]:
+    """A file that cannot be collected is an error of the file, as pytest reports it."""
+    reported = {verdict.nodeid for verdict in result.verdicts}
+    return [
+        Verdict(file, Outcome.ERROR, 0.0, error)
+        for file, error in result.collection_errors.items()
+        if file not in reported
+    ]
+
+
+def _uncollected(results: Sequence[BatchResult]) -> set[str]:
+    """Test files that could not be collected: their tests are broken, not gone."""
+    return {file for result in results for file in result.collection_errors}
+
+
+def _merged(results: Sequence[BatchResult]) -> CoverageReport:
+    tests: dict[str, Coverage] = {}
+    for result in results:
+        tests.update(result.coverage.tests)
+    return CoverageReport(
+        tests,
+        merge_coverage(result.coverage.imports for result in results),
+        merge_coverage(result.coverage.possible for result in results),
+    )

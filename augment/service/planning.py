@@ -1,0 +1,119 @@
+"""Pure planning: from a change and what is known of the tests to what should run and what should be written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from augment.analysis import Change, ChangeKind, ProjectChange, Selection
+from augment.records import Coverage, CoverageReport, FileCoverage, Job, Lane, Target, merge_coverage, new_id
+
+WORTH_WRITING = frozenset({ChangeKind.ADDED, ChangeKind.MODIFIED})
+"""A renamed or moved target keeps its tests; a deleted one needs none."""
+
+
+def write_jobs(changes: Iterable[Change], now: float) -> list[Job]:
+    """Jobs of the write lane for targets that a save added or changed, the newest first."""
+    return [
+        Job(new_id("job"), change.target.id, Lane.WRITE, f"{change.kind.value} in the last save", now, priority=-now)
+        for change in changes
+        if change.kind in WORTH_WRITING
+    ]
+
+
+def idle_jobs(
+    targets: Iterable[Target], coverage: CoverageReport, attempted: Mapping[str, str], now: float
+) -> list[Job]:
+    """Jobs of the idle lane: targets with uncovered code, the weakest first.
+
+    ``attempted`` maps a target's id to the hash it had when it was last worked on: it is not tried again until it
+    changes.
+    """
+    covered = covered_by_all(coverage)
+    jobs = []
+    for target in targets:
+        missing = gaps(target, covered, coverage.possible)
+        if missing and attempted.get(target.id) != target.hash:
+            reason = f"{missing} uncovered lines and branches"
+            jobs.append(Job(new_id("job"), target.id, Lane.IDLE, reason, now, priority=-missing))
+    return sorted(jobs, key=lambda job: (job.priority, job.target))
+
+
+def covered_by_all(coverage: CoverageReport) -> dict[str, FileCoverage]:
+    """What the tests cover together, import time included."""
+    return merge_coverage([coverage.imports, *coverage.tests.values()])
+
+
+def gaps(target: Target, covered: Coverage, possible: Coverage) -> int:
+    """How many statements and branches of ``target`` no test has run.
+
+    A file that was never measured was never imported by a test: every line of the target counts.
+    """
+    lines = range(target.lineno, target.end_lineno + 1)
+    if target.file not in possible:
+        return len(lines)
+    missing = possible[target.file] - covered.get(target.file, FileCoverage())
+    return sum(1 for line in missing.lines if line in lines) + sum(1 for start, _ in missing.branches if start in lines)
+
+
+def remap_coverage(change: ProjectChange, coverage: CoverageReport) -> CoverageReport:
+    """Coverage of earlier runs, moved to the line numbers that unchanged lines have after ``change``.
+
+    Only tests that touched a changed file are in the result.
+    """
+    maps = {file.file: file.line_map for file in change.files if file.line_map is not None}
+    tests = {
+        nodeid: {file: _moved(part, maps.get(file)) for file, part in covered.items()}
+        for nodeid, covered in coverage.tests.items()
+        if not maps.keys().isdisjoint(covered)
+    }
+    imports = {file: _moved(part, maps[file]) for file, part in coverage.imports.items() if file in maps}
+    possible = {file: _moved(part, maps[file]) for file, part in coverage.possible.items() if file in maps}
+    return CoverageReport(tests, imports, possible)
+
+
+def _moved(part: FileCoverage, line_map: Mapping[int, int] | None) -> FileCoverage:
+    if line_map is None:
+        return part
+    branches = set()
+    for start, end in part.branches:
+        new_end = -line_map.get(-end, 0) if end < 0 else line_map.get(end, 0)
+        if start in line_map and new_end:
+            branches.add((line_map[start], new_end))
+    return FileCoverage(frozenset(line_map[line] for line in part.lines if line in line_map), frozenset(branches))
+
+
+def file_of(nodeid: str) -> str:
+    """The test file of a node id."""
+    return nodeid.partition("::")[0]
+
+
+def is_test_file(path: str) -> bool:
+    """Whether pytest collects the file by its default patterns."""
+    name = PurePosixPath(path).name
+    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
+
+
+def vanished_tests(known: Collection[str], collected: Collection[str], whole_files: Collection[str]) -> list[str]:
+    """Known tests that no longer exist: those of ``whole_files`` (run as a whole, or deleted) not collected now."""
+    present = set(collected)
+    return [nodeid for nodeid in known if file_of(nodeid) in whole_files and nodeid not in present]
+
+
+def split_by_file(nodeids: Sequence[str], parts: int) -> list[list[str]]:
+    """At most ``parts`` batches that keep each file's tests together and in order, even in number of tests."""
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for nodeid in nodeids:
+        by_file[file_of(nodeid)].append(nodeid)
+    batches: list[list[str]] = [[] for _ in range(max(1, min(parts, len(by_file))))]
+    for tests in sorted(by_file.values(), key=len, reverse=True):
+        min(batches, key=len).extend(tests)
+    return [batch for batch in batches if batch]
+
+
+def reason_for(selections: Sequence[Selection], change: ProjectChange) -> str:
+    """One line that says why a run happens."""
+    files = [file.file for file in change.files if file.matters]
+    named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    return f"saved {named}: {len(selections)} tests selected" if named else f"{len(selections)} tests selected"

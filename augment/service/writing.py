@@ -1,0 +1,190 @@
+"""The writer: takes jobs from the durable queue and has tests written for their targets, in the time left over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from augment.analysis import project_targets
+from augment.errors import AugmentError
+from augment.records import Activity, CoverageReport, Job, JobState, Lane, Project, Snapshot, Target, new_id
+from augment.seams import Engine
+from augment.service.coordinating import TESTED, Notebook
+from augment.service.planning import idle_jobs
+from augment.service.watching import SnapshotSource
+
+log = logging.getLogger(__name__)
+
+ATTEMPTED = "attempted"
+"""Memory key: target id -> the hash it had when tests were last written for it."""
+
+MAX_ATTEMPTS = 3
+"""A job that was begun so often without an end has something that kills its worker: it is dropped."""
+
+TARGETS_AT_ONCE = 6
+"""Targets a pass: enough prompts to fill a batch of the model, few enough that a save soon gets its turn."""
+
+
+class PassRunner(Protocol):
+    """Writes tests for targets of one module and reports what it kept; returns how many."""
+
+    def __call__(
+        self,
+        snapshot: Snapshot,
+        targets: Sequence[Target],
+        baseline: CoverageReport,
+        engine: Engine | None,
+        lane: Lane,
+        should_stop: Callable[[], bool],
+    ) -> int:
+        """Run one pass. ``should_stop`` is asked between batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What is known of the model: ``state`` is loading, ready, off or failed."""
+
+    state: str
+    engine: Engine | None = None
+
+
+class Writer:
+    """Works through the queue one module at a time; fills the queue with weak targets when it is empty and ``idle``.
+
+    It waits for the verdicts of the newest revision before it starts, so its baseline is current, and for the model
+    while that is still loading, because whoever comes first takes the coverage that a test can gain.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        snapshots: SnapshotSource,
+        notebook: Notebook,
+        run_pass: PassRunner,
+        model: Callable[[], ModelState],
+        *,
+        idle: bool = True,
+        poll_s: float = 1.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._project = project
+        self._snapshots = snapshots
+        self._notebook = notebook
+        self._run_pass = run_pass
+        self._model = model
+        self._idle = idle
+        self._poll_s = poll_s
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._said = ""
+        self._thread = threading.Thread(target=self._work, name="augment-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Stop after the batch in progress; idempotent."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                worked = self.step()
+            except AugmentError as error:  # what a person can mend is said, and tried again at the next poll
+                self._say(f"cannot write tests now: {error}")
+                worked = False
+            if not worked:
+                self._stopping.wait(self._poll_s)
+
+    def step(self) -> bool:
+        """Do one pass if there is anything to do; False when there was nothing."""
+        model = self._model()
+        snapshot = self._snapshots.take()
+        if model.state == "loading":
+            self._say("waiting for the model to load")
+            return False
+        if not self._is_tested(snapshot):
+            return False
+        targets = {target.id: target for target in project_targets(self._project, snapshot)}
+        jobs = self._next_jobs(targets)
+        if not jobs:
+            self._say("nothing left to write: every target was worked on")
+            return False
+        self._write(snapshot, jobs, targets, model)
+        return True
+
+    def _is_tested(self, snapshot: Snapshot) -> bool:
+        files = self._notebook.recall(TESTED)
+        return isinstance(files, dict) and Snapshot.of(files).revision == snapshot.revision
+
+    def _next_jobs(self, targets: dict[str, Target]) -> list[Job]:
+        """The most urgent job and others of its module; jobs whose target is gone or that failed too often go."""
+        pending = self._notebook.pending_jobs()
+        if not pending and self._idle:
+            attempted = self._notebook.recall(ATTEMPTED) or {}
+            coverage = self._notebook.known_coverage()
+            self._notebook.enqueue(idle_jobs(targets.values(), coverage, attempted, self._clock()))
+            pending = self._notebook.pending_jobs()
+        usable = []
+        for job in pending:
+            if job.target not in targets or job.attempts >= MAX_ATTEMPTS:
+                log.info("dropping %s for %s after %d attempts", job.id, job.target, job.attempts)
+                self._notebook.finish_job(job.id, JobState.DROPPED)
+            else:
+                usable.append(job)
+        if not usable:
+            return []
+        module = targets[usable[0].target].module
+        return [job for job in usable if targets[job.target].module == module][:TARGETS_AT_ONCE]
+
+    def _write(self, snapshot: Snapshot, jobs: list[Job], targets: dict[str, Target], model: ModelState) -> None:
+        for job in jobs:
+            self._notebook.count_attempt(job.id)
+        wanted = [targets[job.target] for job in jobs]
+        should_stop = self._make_stop(wanted)
+        baseline = self._notebook.known_coverage()
+        self._say(f"writing tests for {', '.join(target.qualname for target in wanted)} in {wanted[0].module}")
+        kept = self._run_pass(snapshot, wanted, baseline, model.engine, jobs[0].lane, should_stop)
+        if should_stop():
+            # Cut short by a save or a stop, not by a fault: the work is still to be done, with a clean record.
+            self._notebook.enqueue([replace(job, id=new_id("job"), attempts=0) for job in jobs])
+            return
+        attempted = dict(self._notebook.recall(ATTEMPTED) or {})
+        attempted |= {target.id: target.hash for target in wanted}
+        self._notebook.remember(ATTEMPTED, attempted)
+        for job in jobs:
+            self._notebook.finish_job(job.id, JobState.DONE)
+        log.info("kept %d tests for %s", kept, wanted[0].module)
+
+    def _make_stop(self, wanted: Sequence[Target]) -> Callable[[], bool]:
+        """Stop when asked to, or when a file under work has changed: its tests would be about old code."""
+        files = {target.file for target in wanted}
+        root = Path(self._project.root)
+        stamps = {file: _stamp(root / file) for file in files}
+
+        def should_stop() -> bool:
+            return self._stopping.is_set() or any(_stamp(root / file) != stamps[file] for file in files)
+
+        return should_stop
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            log.info("%s", text)
+            self._notebook.activity(Activity("generator", text, self._clock()))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return None
+    return info.st_mtime_ns, info.st_size
