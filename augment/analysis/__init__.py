@@ -1,5 +1,9 @@
 """Source to facts: targets, what changed, which tests a change touches, the context for a prompt. Pure and Ray-free."""
 
+from augment.analysis.blocks import changed_lines, line_map
+from augment.analysis.changes import SourceIndex, compare
+from augment.analysis.files import SnapshotCache, Snapshots, list_files, take_snapshot
+from augment.analysis.imports import import_graph, importers_of
 from augment.analysis.model import (
     Callee,
     CallForm,
@@ -16,6 +20,10 @@ from augment.analysis.model import (
     TargetContext,
     TypeKind,
 )
+from augment.analysis.project import discover_project, in_tests, is_test_file, module_of
+from augment.analysis.selection import gone_tests, select_tests, shift_coverage
+from augment.analysis.source import ReadSource, decode_source, read_source
+from augment.analysis.targets import diff_targets, project_targets, targets_of
 
 __all__ = [
     "CallForm",
@@ -29,7 +37,30 @@ __all__ = [
     "ParameterKind",
     "ProjectChange",
     "ProjectType",
+    "ReadSource",
     "Selection",
+    "SnapshotCache",
+    "Snapshots",
+    "SourceIndex",
     "TargetContext",
     "TypeKind",
+    "changed_lines",
+    "compare",
+    "decode_source",
+    "diff_targets",
+    "discover_project",
+    "gone_tests",
+    "import_graph",
+    "importers_of",
+    "in_tests",
+    "is_test_file",
+    "line_map",
+    "list_files",
+    "module_of",
+    "project_targets",
+    "read_source",
+    "select_tests",
+    "shift_coverage",
+    "take_snapshot",
+    "targets_of",
 ]

@@ -1,0 +1,159 @@
+"""Two snapshots -> everything that differs between them, ready for the choice of tests."""
+
+from __future__ import annotations
+
+import configparser
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from augment.analysis.blocks import changed_lines, line_map
+from augment.analysis.imports import Imported, build_graph, imported_names, reverse, steps_to
+from augment.analysis.model import Change, ChangedBlock, FileChange, FileState, ProjectChange
+from augment.analysis.project import is_test_file, module_of
+from augment.analysis.source import ReadSource, parse, problem_of
+from augment.analysis.targets import diff_targets, targets_of
+from augment.records import Project, Snapshot, Target
+
+PYTEST_FILES = frozenset({"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
+
+
+@dataclass
+class SourceIndex:
+    """What was read of each file's content before, so that a save costs one file and not the whole project."""
+
+    imports: dict[str, Imported] = field(default_factory=dict)
+
+
+def compare(
+    old: Snapshot,
+    new: Snapshot,
+    read_old: ReadSource,
+    read_new: ReadSource,
+    project: Project,
+    index: SourceIndex | None = None,
+) -> ProjectChange:
+    """What differs between two revisions of a project.
+
+    ``read_old`` and ``read_new`` give the text of a file of each (None where it cannot be had; then the whole file
+    counts as changed). Comments and formatting make no change. ``index`` is brought up to date: keep it between calls.
+    """
+    comparison = _Comparison(old, new, read_old, read_new, project, index or SourceIndex())
+    names = [name for name in sorted({*old.files, *new.files}) if old.files.get(name) != new.files.get(name)]
+    files = tuple(comparison.file_change(name) for name in names)
+    targets = comparison.target_changes([change for change in files if change.is_python and not change.is_test])
+    return ProjectChange(old.revision, new.revision, files, tuple(targets), dict(comparison.problems))
+
+
+class _Comparison:
+    def __init__(
+        self,
+        old: Snapshot,
+        new: Snapshot,
+        read_old: ReadSource,
+        read_new: ReadSource,
+        project: Project,
+        index: SourceIndex,
+    ) -> None:
+        self._old, self._new = old, new
+        self._read_old, self._read_new = read_old, read_new
+        self._project, self._index = project, index
+        self._importers: Mapping[str, set[str]] | None = None
+        self.problems: dict[str, str] = {}
+
+    def file_change(self, file: str) -> FileChange:
+        state = FileState.CHANGED
+        if file not in self._old.files or file not in self._new.files:
+            state = FileState.DELETED if file in self._old.files else FileState.ADDED
+        if not file.endswith(".py"):
+            return self._data_change(file, state)
+        before = self._read_old(file) if state is not FileState.ADDED else ""
+        after = self._read_new(file) if state is not FileState.DELETED else ""
+        blocks, moved = self._blocks(file, before, after), None
+        if state is FileState.CHANGED and before is not None and after is not None:
+            moved = line_map(before, after)
+        importers = steps_to(self._imported_by(), file) if blocks or state is not FileState.CHANGED else {}
+        return FileChange(file, state, True, is_test_file(file), blocks, importers, line_map=moved)
+
+    def target_changes(self, files: list[FileChange]) -> list[Change]:
+        """Changed targets of the files; none for a file that does not parse now (its targets are not gone)."""
+        old, new = list[Target](), list[Target]()
+        for change in files:
+            module = module_of(self._project, change.file)
+            if module is None or change.file in self.problems:
+                continue
+            if change.state is not FileState.ADDED:
+                old += self._targets(self._read_old(change.file), module, change.file)
+            if change.state is not FileState.DELETED:
+                new += self._targets(self._read_new(change.file), module, change.file)
+        return diff_targets(old, new)
+
+    def _targets(self, source: str | None, module: str, file: str) -> list[Target]:
+        try:
+            return targets_of(source or "", module, file)
+        except SyntaxError:  # the old text; a new one that does not parse was reported
+            return []
+
+    def _blocks(self, file: str, before: str | None, after: str | None) -> tuple[ChangedBlock, ...]:
+        try:
+            parse(after or "")
+        except SyntaxError as error:
+            self.problems[file] = problem_of(error)
+        whole = ChangedBlock(1, max(1, len((before or "").splitlines())), on_import=True)
+        if before is None or after is None or file in self.problems:
+            return (whole,)
+        if file not in self._old.files or file not in self._new.files:
+            return (whole,) if (before + after).strip() else ()
+        try:
+            return changed_lines(before, after)
+        except (SyntaxError, RecursionError):  # the old text did not parse: anything may differ
+            return (whole,)
+
+    # ----- data and configuration
+
+    def _data_change(self, file: str, state: FileState) -> FileChange:
+        name = file.rpartition("/")[2]
+        configures = file in PYTEST_FILES and self._pytest_settings_differ(file)
+        mentions = tuple(
+            other
+            for other in self._new.files
+            if other.endswith(".py") and name in (self._read_new(other) or "") and other != file
+        )
+        return FileChange(file, state, False, False, mentions=mentions, configures_pytest=configures)
+
+    def _pytest_settings_differ(self, file: str) -> bool:
+        before = self._read_old(file) if file in self._old.files else ""
+        after = self._read_new(file) if file in self._new.files else ""
+        return _pytest_settings(file, before or "") != _pytest_settings(file, after or "")
+
+    # ----- imports
+
+    def _imported_by(self) -> Mapping[str, set[str]]:
+        """Who imports whom in either revision: a deleted file's importers are those that it had."""
+        if self._importers is None:
+            files = sorted(name for name in {*self._old.files, *self._new.files} if name.endswith(".py"))
+            self._importers = reverse(build_graph(self._project, files, self._imports))
+        return self._importers
+
+    def _imports(self, file: str) -> Imported:
+        found: list[tuple[str, tuple[str, ...]]] = []
+        for snapshot, read in ((self._new, self._read_new), (self._old, self._read_old)):
+            digest = snapshot.files.get(file)
+            if digest is None:
+                continue
+            if digest not in self._index.imports:
+                self._index.imports[digest] = imported_names(read(file) or "")
+            found += self._index.imports[digest]
+        return tuple(dict.fromkeys(found))
+
+
+def _pytest_settings(file: str, text: str) -> object:
+    """What a configuration file tells pytest; the text itself where it cannot be read, so that any edit counts."""
+    try:
+        if file.endswith(".toml"):
+            return tomllib.loads(text).get("tool", {}).get("pytest", {})
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        parser.read_string(text)
+    except (ValueError, configparser.Error):
+        return text
+    return {name: dict(parser.items(name)) for name in ("pytest", "tool:pytest") if parser.has_section(name)}
