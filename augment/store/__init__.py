@@ -1,0 +1,26 @@
+"""Durable records, queries, rollups and exports: where the truth of a project lives.
+
+``Store`` is one SQLite file; ``Reporter`` is the plain class behind the reporter actor, over a Store.
+"""
+
+from augment.store.database import StoreError
+from augment.store.durable import UnknownJobError
+from augment.store.junit import junit_xml
+from augment.store.ledger import UnknownAdmissionError
+from augment.store.reporter import Reporter
+from augment.store.runs import Recorded, UnknownRunError
+from augment.store.schema import SCHEMA_VERSION, SchemaError
+from augment.store.store import Store
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Recorded",
+    "Reporter",
+    "SchemaError",
+    "Store",
+    "StoreError",
+    "UnknownAdmissionError",
+    "UnknownJobError",
+    "UnknownRunError",
+    "junit_xml",
+]

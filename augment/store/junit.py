@@ -1,0 +1,81 @@
+"""JUnit XML, as continuous integration reads it."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from augment.records import Counts, Outcome, Run, Verdict
+
+# Everything that XML 1.0 has no way to say, terminal colours included.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def junit_xml(run: Run, verdicts: Sequence[Verdict]) -> str:
+    """``run`` as a JUnit XML document. A fault is an ``error`` of type ``augment.fault``, never a ``failure``."""
+    counts = Counts.of(verdicts)
+    suite = ET.Element(
+        "testsuite",
+        name="augment",
+        tests=str(counts.total),
+        failures=str(counts.failed),
+        errors=str(counts.error + counts.fault),
+        skipped=str(counts.skipped + counts.xfailed),
+        time=f"{sum(verdict.duration_s for verdict in verdicts):.3f}",
+        timestamp=datetime.fromtimestamp(run.started_at, UTC).isoformat(timespec="milliseconds"),
+    )
+    properties = ET.SubElement(suite, "properties")
+    for name, value in (("run", run.id), ("lane", run.lane.value), ("revision", run.revision), ("reason", run.reason)):
+        ET.SubElement(properties, "property", name=name, value=_clean(value))
+    for verdict in verdicts:
+        suite.append(_case(verdict))
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(verdict: Verdict) -> ET.Element:
+    path, _, name = verdict.nodeid.partition("::")
+    # The parameters of a test may hold "::" themselves, so classes are looked for before the first bracket only.
+    head, bracket, parameters = name.partition("[")
+    *classes, function = head.split("::")
+    module = path.removesuffix(".py").replace("/", ".")
+    case = ET.Element(
+        "testcase",
+        classname=_clean(".".join([module, *classes])),
+        name=_clean(function + bracket + parameters),
+        time=f"{verdict.duration_s:.3f}",
+    )
+    if verdict.outcome is not Outcome.PASSED:
+        case.append(_result(verdict))
+    elif verdict.output:
+        ET.SubElement(case, "system-out").text = _clean(verdict.output)
+    return case
+
+
+def _result(verdict: Verdict) -> ET.Element:
+    if verdict.outcome is Outcome.FAULT:
+        kind = verdict.fault.kind.value if verdict.fault else "unknown"
+        message = f"{kind}: {verdict.fault.detail}" if verdict.fault and verdict.fault.detail else kind
+        result = ET.Element("error", type="augment.fault", message=_clean(message))
+    elif verdict.outcome in (Outcome.SKIPPED, Outcome.XFAILED):
+        result = ET.Element("skipped", type=f"pytest.{'skip' if verdict.outcome is Outcome.SKIPPED else 'xfail'}")
+    else:
+        tag = "failure" if verdict.outcome is Outcome.FAILED else "error"
+        result = ET.Element(tag, message=_clean(_last_line(verdict.output)))
+    result.text = _clean(verdict.output)
+    return result
+
+
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    marked = [line for line in lines if line.startswith("E ")]
+    return (marked or lines or [""])[0 if marked else -1].removeprefix("E").strip()[:500]
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", _COLOUR.sub("", text))

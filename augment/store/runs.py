@@ -1,0 +1,308 @@
+"""Runs, verdicts and the newest word on each test, with counts kept in the same transaction.
+
+Every function takes the connection of a transaction that the caller owns. Nothing here reads all verdicts: counts are
+columns that each write moves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from augment.errors import AugmentError
+from augment.records import Outcome, Run, Verdict
+from augment.store.coding import pack_text, unpack_text
+from augment.store.schema import outputs, runs, tests, verdicts
+
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+
+
+class UnknownRunError(AugmentError):
+    """A verdict or an end was reported for a run that was never started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a delivery of verdicts changed: the run as it stands now, and the verdicts that were not known before."""
+
+    run: dict[str, Any]
+    fresh: tuple[Verdict, ...]
+    resumed: bool = False
+
+
+def start(conn: Connection, run: Run) -> bool:
+    """Write a new run. False when a run of this id is already there."""
+    added = conn.execute(
+        insert(runs)
+        .values(
+            id=run.id,
+            lane=run.lane.value,
+            reason=run.reason,
+            revision=run.revision,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+    return added.rowcount > 0
+
+
+def record(conn: Connection, run_id: str, new: Sequence[Verdict], at: float) -> Recorded:
+    """Write verdicts of a run; those already known change nothing.
+
+    A verdict that differs from the one already known for the same test in the same run replaces it (a fault that was
+    retried), but a fault never replaces a real verdict. A run that was closed as interrupted is open again: its
+    reporter died, its executor did not.
+    """
+    run = _row(conn, run_id)
+    change: Counter[str] = Counter()
+    fresh = tuple(verdict for verdict in new if _record_one(conn, run.seq, verdict, at, change))
+    resumed = bool(fresh and run.interrupted)
+    values: dict[str, Any] = {name: runs.c[name] + by for name, by in change.items() if by}
+    if resumed:
+        values |= {"finished_at": None, "interrupted": False}
+    if values:
+        conn.execute(update(runs).where(runs.c.seq == run.seq).values(**values))
+    return Recorded(run_json(_row(conn, run_id)), fresh, resumed)
+
+
+def _record_one(conn: Connection, run_seq: int, verdict: Verdict, at: float, change: Counter[str]) -> bool:
+    test = _test(conn, verdict.nodeid)
+    key = and_(verdicts.c.run_seq == run_seq, verdicts.c.test_id == test.id)
+    old = conn.execute(select(verdicts.c.outcome, verdicts.c.fault_kind).where(key)).one_or_none()
+    if old is not None and not _replaces(old.outcome, old.fault_kind, verdict):
+        return False
+    row = {
+        "outcome": verdict.outcome.value,
+        "duration_s": verdict.duration_s,
+        "at": at,
+        "fault_kind": verdict.fault.kind.value if verdict.fault else None,
+        "fault_detail": verdict.fault.detail if verdict.fault else None,
+    }
+    conn.execute(
+        insert(verdicts)
+        .values(run_seq=run_seq, test_id=test.id, **row)
+        .on_conflict_do_update(index_elements=["run_seq", "test_id"], set_=row)
+    )
+    _write_output(conn, run_seq, test.id, verdict.output, replaces=old is not None)
+    moved = Counter({verdict.outcome.value: 1})
+    if old is not None:
+        moved[old.outcome] -= 1
+    change.update(moved)
+    _move_test(conn, test, run_seq, row, moved)
+    return True
+
+
+def _replaces(old_outcome: str, old_fault: str | None, verdict: Verdict) -> bool:
+    if verdict.outcome is Outcome.FAULT and old_outcome != Outcome.FAULT.value:
+        return False
+    fault = verdict.fault.kind.value if verdict.fault else None
+    return (old_outcome, old_fault) != (verdict.outcome.value, fault)
+
+
+def _write_output(conn: Connection, run_seq: int, test_id: int, output: str, *, replaces: bool) -> None:
+    if replaces:
+        conn.execute(delete(outputs).where(outputs.c.run_seq == run_seq, outputs.c.test_id == test_id))
+    if output:
+        conn.execute(insert(outputs).values(run_seq=run_seq, test_id=test_id, text=pack_text(output)))
+
+
+def _test(conn: Connection, nodeid: str) -> Row[Any]:
+    query = select(tests.c.id, tests.c.run_seq, tests.c.outcome).where(tests.c.nodeid == nodeid)
+    found = conn.execute(query).one_or_none()
+    if found is None:
+        conn.execute(insert(tests).values(nodeid=nodeid))
+        found = conn.execute(query).one()
+    return found
+
+
+def _move_test(
+    conn: Connection, test: Row[Any], run_seq: int, row: Mapping[str, Any], moved: Mapping[str, int]
+) -> None:
+    """Move the test's counts, and its newest word when this run is not older than the one that gave it.
+
+    A fault says nothing of the test: it is noted beside the last real outcome and never takes its place.
+    """
+    values: dict[str, Any] = {name: tests.c[name] + by for name, by in moved.items() if by}
+    values["known"] = True
+    if run_seq >= test.run_seq:
+        values |= {"fault_kind": row["fault_kind"], "fault_detail": row["fault_detail"]}
+        if row["outcome"] != Outcome.FAULT.value or test.outcome in (None, Outcome.FAULT.value):
+            newest = {name: row[name] for name in ("outcome", "duration_s", "at")}
+            values |= newest | {"run_seq": run_seq}
+    conn.execute(update(tests).where(tests.c.id == test.id).values(**values))
+
+
+def finish(conn: Connection, run_id: str, finished_at: float) -> bool:
+    """Close a run. False when it was closed before."""
+    _row(conn, run_id)
+    closed = conn.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.finished_at.is_(None) | runs.c.interrupted)
+        .values(finished_at=finished_at, interrupted=False)
+    )
+    return closed.rowcount > 0
+
+
+def close_interrupted(conn: Connection) -> list[str]:
+    """Close runs that were under way when the last writer died, at the time of their last verdict; return their ids."""
+    open_runs = conn.execute(select(runs.c.seq, runs.c.id, runs.c.started_at).where(runs.c.finished_at.is_(None))).all()
+    for row in open_runs:
+        last = conn.execute(select(func.max(verdicts.c.at)).where(verdicts.c.run_seq == row.seq)).scalar_one()
+        values = {"finished_at": last or row.started_at, "interrupted": True}
+        conn.execute(update(runs).where(runs.c.seq == row.seq).values(**values))
+    return [row.id for row in open_runs]
+
+
+def forget(conn: Connection, nodeids: Sequence[str]) -> None:
+    """Take tests off the list of known ones."""
+    for nodeid in nodeids:
+        conn.execute(update(tests).where(tests.c.nodeid == nodeid).values(known=False))
+
+
+def prune_outputs(conn: Connection, keep_runs: int) -> int:
+    """Drop the outputs of all but the newest ``keep_runs`` runs; return how many.
+
+    The output behind the newest word on each test stays, however old: it is what the list of failing tests shows.
+    """
+    newest = conn.execute(select(func.max(runs.c.seq))).scalar_one() or 0
+    still_shown = (
+        select(tests.c.id)
+        .where(tests.c.id == outputs.c.test_id, tests.c.run_seq == outputs.c.run_seq)
+        .correlate(outputs)
+        .exists()
+    )
+    return conn.execute(delete(outputs).where(outputs.c.run_seq <= newest - keep_runs, ~still_shown)).rowcount
+
+
+# --------------------------------------------------------------------------- reading
+
+
+def _row(conn: Connection, run_id: str) -> Row[Any]:
+    row = conn.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        raise UnknownRunError(f"no run is called {run_id!r}; report its start first")
+    return row
+
+
+def run_json(row: Row[Any]) -> dict[str, Any]:
+    """A run as the REST interface shows it."""
+    return {
+        "id": row.id,
+        "lane": row.lane,
+        "reason": row.reason,
+        "revision": row.revision,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "interrupted": bool(row.interrupted),
+        "counts": _counts(row),
+    }
+
+
+def _counts(row: Row[Any]) -> dict[str, int]:
+    return {name: getattr(row, name) for name in OUTCOMES}
+
+
+def fault_json(kind: str | None, detail: str | None) -> dict[str, str] | None:
+    """A fault as the REST interface shows it."""
+    return None if kind is None else {"kind": kind, "detail": detail or ""}
+
+
+def page(conn: Connection, limit: int, after: str | None) -> list[dict[str, Any]]:
+    """Runs, newest first, below the run ``after``. An unknown ``after`` raises UnknownRunError."""
+    query = select(runs).order_by(runs.c.seq.desc()).limit(limit)
+    if after is not None:
+        query = query.where(runs.c.seq < _row(conn, after).seq)
+    return [run_json(row) for row in conn.execute(query)]
+
+
+def find(conn: Connection, run_id: str) -> dict[str, Any] | None:
+    """A run without its verdicts, or None."""
+    row = conn.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    return None if row is None else run_json(row)
+
+
+def detail(conn: Connection, run_id: str) -> dict[str, Any] | None:
+    """A run with its verdicts in order of arrival, or None."""
+    row = conn.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        return None
+    found = conn.execute(
+        select(verdicts, tests.c.nodeid, outputs.c.text)
+        .join(tests, tests.c.id == verdicts.c.test_id)
+        .outerjoin(outputs, and_(outputs.c.run_seq == verdicts.c.run_seq, outputs.c.test_id == verdicts.c.test_id))
+        .where(verdicts.c.run_seq == row.seq)
+        .order_by(verdicts.c.at, verdicts.c.test_id)
+    )
+    return run_json(row) | {
+        "verdicts": [
+            {
+                "nodeid": verdict.nodeid,
+                "outcome": verdict.outcome,
+                "duration_s": verdict.duration_s,
+                "output": unpack_text(verdict.text) if verdict.text is not None else "",
+                "fault": fault_json(verdict.fault_kind, verdict.fault_detail),
+            }
+            for verdict in found
+        ]
+    }
+
+
+def known_tests(
+    conn: Connection, outcomes: Sequence[str] | None = None, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Known tests with their newest verdict, by name; only those whose newest outcome is among ``outcomes``."""
+    query = (
+        select(tests, runs.c.id.label("run_id"), runs.c.revision)
+        .outerjoin(runs, runs.c.seq == tests.c.run_seq)
+        .where(tests.c.known, tests.c.outcome.is_not(None))
+        .order_by(tests.c.nodeid)
+        .limit(limit)
+    )
+    if outcomes is not None:
+        query = query.where(tests.c.outcome.in_(outcomes))
+    return [
+        {
+            "nodeid": row.nodeid,
+            "outcome": row.outcome,
+            "duration_s": row.duration_s,
+            "at": row.at,
+            "run_id": row.run_id,
+            "revision": row.revision,
+            "fault": fault_json(row.fault_kind, row.fault_detail),
+            "counts": _counts(row),
+        }
+        for row in conn.execute(query)
+    ]
+
+
+def newest_outcomes(conn: Connection) -> dict[str, str]:
+    """nodeid -> newest outcome of every known test."""
+    query = select(tests.c.nodeid, tests.c.outcome).where(tests.c.known, tests.c.outcome.is_not(None))
+    return {row.nodeid: row.outcome for row in conn.execute(query)}
+
+
+def totals(conn: Connection) -> dict[str, int]:
+    """How many known tests stand at each newest outcome, and ``total``."""
+    query = select(tests.c.outcome, func.count()).where(tests.c.known, tests.c.outcome.is_not(None))
+    found = dict.fromkeys(OUTCOMES, 0)
+    found.update((name, count) for name, count in conn.execute(query.group_by(tests.c.outcome)))
+    return found | {"total": sum(found.values())}
+
+
+def history(conn: Connection, nodeid: str, limit: int) -> list[dict[str, Any]]:
+    """The newest verdicts of one test, newest first."""
+    query = (
+        select(verdicts.c.outcome, verdicts.c.duration_s, verdicts.c.at, runs.c.id.label("run_id"), runs.c.revision)
+        .join(tests, tests.c.id == verdicts.c.test_id)
+        .join(runs, runs.c.seq == verdicts.c.run_seq)
+        .where(tests.c.nodeid == nodeid)
+        .order_by(verdicts.c.run_seq.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in conn.execute(query).mappings()]

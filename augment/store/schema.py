@@ -1,0 +1,215 @@
+"""The tables, their version, and how an older file is brought up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    inspect,
+    select,
+    update,
+)
+
+from augment.errors import AugmentError
+
+SCHEMA_VERSION = 1
+
+Migrations = Mapping[int, Callable[[Connection], None]]
+
+MIGRATIONS: Migrations = {}
+"""Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
+
+metadata = MetaData()
+
+
+def _count_columns() -> list[Column[int]]:
+    names = ("passed", "failed", "error", "skipped", "xfailed", "fault")
+    return [Column(name, Integer, nullable=False, server_default="0") for name in names]
+
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("lane", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("interrupted", Boolean, nullable=False, server_default="0"),
+    *_count_columns(),
+    sqlite_autoincrement=True,
+)
+# Only the handful of runs that are under way, so that reopening does not look at the rest.
+Index("runs_unfinished", runs.c.seq, sqlite_where=runs.c.finished_at.is_(None))
+
+tests = Table(
+    "tests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("nodeid", Text, nullable=False, unique=True),
+    Column("known", Boolean, nullable=False, server_default="1"),
+    Column("outcome", String),
+    Column("duration_s", Float),
+    Column("at", Float),
+    Column("run_seq", Integer, nullable=False, server_default="0"),
+    Column("fault_kind", String),
+    Column("fault_detail", Text),
+    *_count_columns(),
+)
+Index("tests_known_outcome", tests.c.known, tests.c.outcome)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("run_seq", Integer, ForeignKey("runs.seq"), primary_key=True),
+    Column("test_id", Integer, ForeignKey("tests.id"), primary_key=True),
+    Column("outcome", String, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("fault_kind", String),
+    Column("fault_detail", Text),
+    sqlite_with_rowid=False,
+)
+Index("verdicts_of_test", verdicts.c.test_id, verdicts.c.run_seq)
+
+# Apart from the verdicts: outputs are large and are pruned, verdicts are small and are kept.
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("run_seq", Integer, primary_key=True),
+    Column("test_id", Integer, primary_key=True),
+    Column("text", LargeBinary, nullable=False),
+)
+
+admissions = Table(
+    "admissions",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("state", String, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("state", String, nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("candidate_id", String, nullable=False, unique=True),
+    Column("target", Text, nullable=False),
+    Column("generator", String, nullable=False),
+    Column("gate", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("source", LargeBinary),
+    Column("at", Float, nullable=False),
+)
+rejection_counts = Table(
+    "rejection_counts",
+    metadata,
+    Column("gate", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+samples = Table("samples", metadata, Column("at", Float, primary_key=True), Column("record", Text, nullable=False))
+activities = Table(
+    "activities",
+    metadata,
+    Column("part", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("model", String, primary_key=True),
+    Column("prompt", Integer, nullable=False),
+    Column("completion", Integer, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("urgency", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("priority", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("state", String, nullable=False),
+)
+Index("jobs_pending_target", jobs.c.target, unique=True, sqlite_where=jobs.c.state == "pending")
+Index("jobs_order", jobs.c.state, jobs.c.urgency, jobs.c.priority, jobs.c.created_at)
+
+memory = Table("memory", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
+
+test_coverage = Table(
+    "test_coverage",
+    metadata,
+    Column("nodeid", Text, primary_key=True),
+    Column("revision", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+file_coverage = Table(
+    "file_coverage",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("file", Text, primary_key=True),
+    Column("revision", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+
+class SchemaError(AugmentError):
+    """The file was written by a version of Augment that this one cannot read."""
+
+
+def prepare(conn: Connection, name: str, *, newest: int = SCHEMA_VERSION, migrations: Migrations = MIGRATIONS) -> None:
+    """Create the tables in an empty file, or bring an older file up to ``newest``, inside the caller's transaction.
+
+    Raises SchemaError when the file, called ``name`` in the message, is newer than ``newest`` or has no known way up.
+    """
+    tables = inspect(conn).get_table_names()
+    if not tables:
+        metadata.create_all(conn)
+        conn.execute(insert(schema_version).values(version=newest))
+        return
+    if "schema_version" not in tables:
+        raise SchemaError(f"{name} is an SQLite file, but not a store of Augment; move it away to start afresh")
+    version = conn.execute(select(schema_version.c.version)).scalar_one()
+    if version > newest:
+        raise SchemaError(
+            f"{name} was written by a newer Augment (schema {version}, this one knows {newest}); "
+            "upgrade Augment, or move the file away to start afresh"
+        )
+    for step in range(version, newest):
+        if step not in migrations:
+            raise SchemaError(f"{name} has schema {step}, too old for this Augment; move the file away to start afresh")
+        migrations[step](conn)
+        conn.execute(update(schema_version).values(version=step + 1))

@@ -1,0 +1,266 @@
+"""The store: every durable record of one project in one SQLite file, behind plain typed methods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from augment.records import (
+    Activity,
+    Admission,
+    AdmissionState,
+    CoverageReport,
+    Finding,
+    Job,
+    JobState,
+    Rejection,
+    ResourceSample,
+    Run,
+    Verdict,
+)
+from augment.store import durable, ledger, runs
+from augment.store.database import Database
+from augment.store.runs import Recorded
+
+_FAILING_SHOWN = 200
+_PRUNE_EVERY_RUNS = 20
+
+
+class Store:
+    """One project's records. Opening it closes runs that a dead writer left under way (``interrupted``).
+
+    Every method that writes has its record on disk when it returns, in one transaction, and may be called again with
+    the same record. Thread safe. Raises StoreError when the file is damaged, full, locked or held by another process.
+
+    ``keep_output_runs``: outputs of older runs are dropped, except the one behind each test's newest verdict; verdicts,
+    admissions and findings are kept for good.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep_output_runs: int = 500,
+        wait_s: float = 2.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self._clock = clock
+        self._keep_output_runs = keep_output_runs
+        self._finished = 0
+        self._db = Database(path, wait_s=wait_s)
+        with self._db.write() as conn:
+            self.interrupted: tuple[str, ...] = tuple(runs.close_interrupted(conn))
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._db.close()
+
+    # ----------------------------------------------------------------------- runs
+
+    def start_run(self, run: Run) -> bool:
+        """Write a new run; False when it was known."""
+        with self._db.write() as conn:
+            return runs.start(conn, run)
+
+    def record_verdicts(self, run_id: str, verdicts: Sequence[Verdict]) -> Recorded:
+        """Write verdicts of a run; tells which were new. An unknown run raises UnknownRunError."""
+        with self._db.write() as conn:
+            return runs.record(conn, run_id, verdicts, self._clock())
+
+    def finish_run(self, run_id: str, finished_at: float) -> bool:
+        """Close a run; False when it was closed before. An unknown run raises UnknownRunError."""
+        self._finished += 1
+        with self._db.write() as conn:
+            closed = runs.finish(conn, run_id, finished_at)
+            if self._finished % _PRUNE_EVERY_RUNS == 0:
+                runs.prune_outputs(conn, self._keep_output_runs)
+        return closed
+
+    def prune(self) -> int:
+        """Drop outputs beyond the limit now; return how many. Also happens by itself every few runs."""
+        with self._db.write() as conn:
+            return runs.prune_outputs(conn, self._keep_output_runs)
+
+    def runs(self, limit: int = 50, after: str | None = None) -> list[dict[str, Any]]:
+        """Runs, newest first, below the run ``after``. An unknown ``after`` raises UnknownRunError."""
+        with self._db.read() as conn:
+            return runs.page(conn, limit, after)
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """A run with its verdicts and their output, or None."""
+        with self._db.read() as conn:
+            return runs.detail(conn, run_id)
+
+    def run_row(self, run_id: str) -> dict[str, Any] | None:
+        """A run without its verdicts, or None."""
+        with self._db.read() as conn:
+            return runs.find(conn, run_id)
+
+    # ----------------------------------------------------------------------- tests
+
+    def tests(self) -> list[dict[str, Any]]:
+        """Every known test with its newest verdict, by name."""
+        with self._db.read() as conn:
+            return runs.known_tests(conn)
+
+    def history(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest verdicts of one test, newest first."""
+        with self._db.read() as conn:
+            return runs.history(conn, nodeid, limit)
+
+    def latest_outcomes(self) -> dict[str, str]:
+        """nodeid -> newest outcome of every known test; *fault* only where a test never came to a real one."""
+        with self._db.read() as conn:
+            return runs.newest_outcomes(conn)
+
+    def forget_tests(self, nodeids: Sequence[str]) -> None:
+        """Drop tests that no longer exist from the coverage and the list of tests. Their history stays."""
+        with self._db.write() as conn:
+            runs.forget(conn, nodeids)
+            durable.forget_coverage(conn, nodeids)
+
+    # ----------------------------------------------------------------------- coverage
+
+    def put_coverage(self, revision: str, report: CoverageReport) -> None:
+        """Replace what is known of each test, file's imports and possible lines that ``report`` has."""
+        with self._db.write() as conn:
+            durable.put_coverage(conn, revision, report)
+
+    def known_coverage(self) -> CoverageReport:
+        """The newest coverage of every test, of the imports, and every possible line."""
+        with self._db.read() as conn:
+            return durable.get_coverage(conn)
+
+    # ----------------------------------------------------------------------- generated tests
+
+    def admit(self, admissions: Sequence[Admission]) -> list[Admission]:
+        """Write admissions; return those that were new."""
+        with self._db.write() as conn:
+            return ledger.admit(conn, admissions)
+
+    def admission(self, admission_id: str) -> Admission:
+        """The admission of this id; UnknownAdmissionError when there is none."""
+        with self._db.read() as conn:
+            return ledger.get_admission(conn, admission_id)
+
+    def update_admission(self, admission: Admission) -> None:
+        """Replace what is kept of a known admission."""
+        with self._db.write() as conn:
+            ledger.update_admission(conn, admission)
+
+    def set_admission_state(self, admission_id: str, state: AdmissionState) -> Admission:
+        """Give an admission another state and return it; UnknownAdmissionError when there is none."""
+        with self._db.write() as conn:
+            return ledger.set_admission_state(conn, admission_id, state)
+
+    def admission_records(self, state: AdmissionState | None = None) -> list[Admission]:
+        """Admissions, oldest first, optionally of one state."""
+        with self._db.read() as conn:
+            return ledger.all_admissions(conn, state)
+
+    def admissions(self) -> list[dict[str, Any]]:
+        """Admissions as JSON, newest first."""
+        with self._db.read() as conn:
+            return ledger.admissions_json(conn)
+
+    def reject(self, rejections: Sequence[Rejection]) -> None:
+        """Write why candidates were turned away."""
+        with self._db.write() as conn:
+            ledger.reject(conn, rejections, self._clock())
+
+    def rejections(self) -> dict[str, int]:
+        """gate -> how many candidates it turned away."""
+        with self._db.read() as conn:
+            return ledger.rejection_totals(conn)
+
+    def put_finding(self, finding: Finding) -> bool:
+        """Write a finding or its new state; False when nothing changed."""
+        with self._db.write() as conn:
+            return ledger.put_finding(conn, finding)
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Findings, newest first."""
+        with self._db.read() as conn:
+            return ledger.findings_json(conn)
+
+    # ----------------------------------------------------------------------- machine and activity
+
+    def put_sample(self, sample: ResourceSample) -> None:
+        """Write a look at the machine."""
+        with self._db.write() as conn:
+            ledger.put_sample(conn, sample)
+
+    def resources(self, since: float) -> list[dict[str, Any]]:
+        """Looks at the machine after ``since``, oldest first; a day's worth is kept."""
+        with self._db.read() as conn:
+            return ledger.samples_json(conn, since)
+
+    def put_activity(self, activity: Activity) -> None:
+        """Write what a part is doing now."""
+        with self._db.write() as conn:
+            ledger.put_activity(conn, activity)
+
+    def activities(self) -> list[dict[str, Any]]:
+        """What each part is doing, the latest first."""
+        with self._db.read() as conn:
+            return ledger.activities_json(conn)
+
+    def add_tokens(self, model: str, prompt: int, completion: int) -> None:
+        """Add to a model's count of tokens."""
+        with self._db.write() as conn:
+            ledger.add_tokens(conn, model, prompt, completion)
+
+    # ----------------------------------------------------------------------- the service's memory
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """Add jobs; a pending job for the same target is replaced."""
+        with self._db.write() as conn:
+            durable.enqueue(conn, jobs)
+
+    def pending_jobs(self, limit: int = 100) -> list[Job]:
+        """Pending jobs, the most urgent first."""
+        with self._db.read() as conn:
+            return durable.pending(conn, limit)
+
+    def finish_job(self, job_id: str, state: JobState) -> None:
+        """Take a job from the queue."""
+        with self._db.write() as conn:
+            durable.finish_job(conn, job_id, state)
+
+    def count_attempt(self, job_id: str) -> int:
+        """Note that work on a job begins; return how often it has begun. Unknown ids raise UnknownJobError."""
+        with self._db.write() as conn:
+            return durable.count_attempt(conn, job_id)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON-ready value under ``key``."""
+        with self._db.write() as conn:
+            durable.remember(conn, key, value)
+
+    def recall(self, key: str) -> Any:
+        """The value kept under ``key``, or None."""
+        with self._db.read() as conn:
+            return durable.recall(conn, key)
+
+    # ----------------------------------------------------------------------- the whole
+
+    def summary(self) -> dict[str, Any]:
+        """Totals, failing tests, what was written lately: one consistent view, from rollups and indexes only."""
+        with self._db.read() as conn:
+            newest = runs.page(conn, 1, None)
+            return {
+                "tests": runs.totals(conn),
+                "failing": runs.known_tests(conn, ("failed", "error"), _FAILING_SHOWN),
+                "faults": runs.known_tests(conn, ("fault",), _FAILING_SHOWN),
+                "last_run": newest[0] if newest else None,
+                "admissions": ledger.admission_totals(conn),
+                "recent_admissions": ledger.admissions_json(conn, 10),
+                "findings": ledger.findings_json(conn, "open"),
+                "rejections": ledger.rejection_totals(conn),
+                "jobs_pending": durable.count_pending(conn),
+                "tokens": ledger.token_totals(conn),
+                "activities": ledger.activities_json(conn),
+            }
