@@ -1,0 +1,37 @@
+# Shared by the scripts beside it; to be sourced, not run. Functions only.
+
+# One line about what is being done, on stderr so that a caller may read stdout.
+say() { printf '[augment] %s\n' "$*" >&2; }
+
+# One line about what is wrong and the way out, then the end.
+fail() { printf '[augment] error: %s\n' "$*" >&2; exit 2; }
+
+# Print the interpreter to build .venv with: $PYTHON, by default python3. It must be Python 3.11 or newer.
+choose_python() {
+  local python="${PYTHON:-python3}" version
+  command -v "$python" >/dev/null 2>&1 || fail "no interpreter '$python' found: install Python 3.11 or newer, or set PYTHON=/path/to/python"
+  version="$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" || fail "'$python' does not run: set PYTHON=/path/to/python (3.11 or newer)"
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "'$python' is Python $version, Augment needs 3.11 or newer: set PYTHON=/path/to/python3.11"
+  printf '%s\n' "$python"
+}
+
+# ensure_venv [EXTRA]: make .venv and install Augment into it, editable, unless that has been done for this pyproject.toml.
+ensure_venv() {
+  local extra="${1:-}" spec="." stamp wanted python
+  [ -n "$extra" ] && spec=".[$extra]"
+  stamp=".venv/.augment-installed${extra:+-$extra}"
+  if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    python="$(choose_python)" || exit $?
+    say "making .venv with $("$python" --version 2>&1) ..."
+    "$python" -m venv --clear .venv || fail "cannot make .venv: on Debian and Ubuntu install python3-venv, then try again"
+  fi
+  wanted="$(.venv/bin/python -c 'import hashlib, pathlib, os; print(hashlib.sha256(pathlib.Path("pyproject.toml").read_bytes() + os.getcwd().encode()).hexdigest())')"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+    return 0
+  fi
+  say "installing Augment and what it needs into .venv (a few minutes the first time) ..."
+  .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off -e "$spec" \
+    || fail "pip could not install '$spec': the lines above say why; the same command goes on where it stopped"
+  printf '%s\n' "$wanted" > "$stamp"
+  say "installed."
+}

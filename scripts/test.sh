@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Set up whatever is missing, then check the code and run every test. The last line printed is pytest's summary.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: ./scripts/test.sh [PYTEST ARGUMENTS ...]
+
+Sets up .venv, the packages and the model, then runs ruff, mypy, the import contract and pytest, by default on tests/.
+Exits with 0 only if all of them pass. Examples:
+
+  ./scripts/test.sh                          everything (needs the model and, for tests/browser, Chromium)
+  ./scripts/test.sh tests/config -k origin   some tests; arguments go to pytest
+TEXT
+}
+
+case "${1:-}" in -h | --help) usage; exit 0 ;; esac
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+# The browser test drives a Chromium of the system, as the package index ships none.
+ensure_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    if command -v "$name" >/dev/null 2>&1; then return 0; fi
+  done
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "installing Chromium for tests/browser ..."
+    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; then
+      return 0
+    fi
+  fi
+  say "no Chromium found, tests/browser will be skipped: apt-get install chromium (as root), or your system's way"
+}
+
+failed=()
+step() {
+  local name="$1"
+  shift
+  say "$name ..."
+  "$@" || failed+=("$name")
+}
+
+ensure_venv dev
+say "checking the model (fetched once, kept in the user's cache) ..."
+./scripts/setup_huggingface_models.sh
+ensure_chromium
+
+step "ruff check" .venv/bin/ruff check
+step "ruff format --check" .venv/bin/ruff format --check --quiet
+step "mypy" .venv/bin/mypy
+step "import contract" .venv/bin/lint-imports
+if [ ${#failed[@]} -gt 0 ]; then
+  # Said here, as pytest's summary has the last word.
+  say "FAILED before the tests: $(printf '%s; ' "${failed[@]}")the exit status will say so too"
+fi
+
+say "pytest ..."
+status=0
+export RAY_USAGE_STATS_ENABLED=0 GRADIO_ANALYTICS_ENABLED=False
+# A test that hangs is ended after 15 minutes, with the stacks of its threads. Exit status 5, no test collected, fails too.
+.venv/bin/python -m pytest --timeout=900 --timeout-method=signal --durations=10 --durations-min=5 "$@" || status=$?
+if [ "$status" = 0 ] && [ ${#failed[@]} -gt 0 ]; then status=1; fi
+exit "$status"
