@@ -1,0 +1,45 @@
+"""The governor actor."""
+
+from __future__ import annotations
+
+import ray
+
+from augment.records import Lane, ResourceSample
+from augment.service import Governor, GovernorState, Lease
+
+
+@ray.remote
+class GovernorActor:
+    """Shell over :class:`augment.service.Governor`.
+
+    Lifecycle: made by launch, beside the project's files; threaded, because ``acquire`` waits. When it dies it forgets
+    its leases and starts with all slots free: batches in progress go on, and for their length more may run than
+    allowed. Nothing of it needs to be recovered.
+    """
+
+    def __init__(self, slots: int, threshold: float) -> None:
+        self._governor = Governor(slots, threshold=threshold)
+
+    def acquire(self, lane: Lane, holder: str, timeout_s: float) -> Lease | None:
+        """See :meth:`Governor.acquire`."""
+        return self._governor.acquire(lane, holder, timeout_s)
+
+    def renew(self, lease_id: str) -> bool:
+        """See :meth:`Governor.renew`."""
+        return self._governor.renew(lease_id)
+
+    def release(self, lease_id: str) -> None:
+        """See :meth:`Governor.release`."""
+        self._governor.release(lease_id)
+
+    def observe(self, sample: ResourceSample) -> None:
+        """See :meth:`Governor.observe`."""
+        self._governor.observe(sample)
+
+    def set_limit(self, limit: int, reason: str = "") -> None:
+        """See :meth:`Governor.set_limit`."""
+        self._governor.set_limit(limit, reason)
+
+    def state(self) -> GovernorState:
+        """See :meth:`Governor.state`."""
+        return self._governor.state()

@@ -1,0 +1,222 @@
+"""The reporter actor and its client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from augment.actors.logs import start_logging
+from augment.actors.naming import REPORTER, find_actor
+from augment.records import (
+    Activity,
+    Admission,
+    CoverageReport,
+    Finding,
+    Job,
+    JobState,
+    Rejection,
+    ResourceSample,
+    Run,
+    Verdict,
+)
+from augment.seams import Event
+from augment.service import state_folder
+from augment.store import Reporter, Store
+
+CALL_TIMEOUT_S = 60.0
+"""Longer than a restart of the actor takes; past it the caller is told instead of hanging."""
+
+
+@ray.remote
+class ReporterActor:
+    """Shell over :class:`augment.store.Reporter`, the one writer of the project's store.
+
+    Lifecycle: made by launch, on the node whose disk holds the project; ends with launch. Every write is on disk before
+    its call returns, so when the actor dies nothing acknowledged is lost: it restarts, reopens the store, and calls in
+    flight are delivered again (all are idempotent). Only the ring of recent live events is forgotten.
+    """
+
+    def __init__(self, root: str, log_dir: str, log_level: str) -> None:
+        start_logging(Path(log_dir), REPORTER, log_level)
+        folder = state_folder(Path(root))
+        self._reporter = Reporter(
+            Store(folder / "augment.db"), Path(root), folder / "results", tasks_md=Path(root) / "TASKS.md"
+        )
+
+    @ray.method(concurrency_group="write")
+    def write(self, method: str, *arguments: Any) -> Any:
+        """Call a writing method. One at a time, in order."""
+        return getattr(self._reporter, method)(*arguments)
+
+    @ray.method(concurrency_group="read")
+    def read(self, method: str, *arguments: Any) -> Any:
+        """Call a reading method."""
+        return getattr(self._reporter, method)(*arguments)
+
+    @ray.method(concurrency_group="events")
+    def events(self, after: int, timeout_s: float) -> list[Event]:
+        """Wait for live events."""
+        return self._reporter.events(after, timeout_s)
+
+    @ray.method(concurrency_group="write")
+    def close(self) -> None:
+        """Write what is pending (TASKS.md) and close the store."""
+        self._reporter.close()
+
+
+REPORTER_OPTIONS: dict[str, Any] = {
+    "concurrency_groups": {"write": 1, "read": 4, "events": 8},
+    # At least once, with idempotent methods; bounded, so that a store that cannot be opened is an error, not a loop.
+    "max_task_retries": 5,
+}
+
+
+class ReporterClient:
+    """The reporter from another process: sink, memory and reader in one. Safe to pickle and to share by threads."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._actor: Any = None
+
+    def __reduce__(self) -> tuple[type[ReporterClient], tuple[str]]:
+        return type(self), (self._namespace,)
+
+    def _handle(self) -> Any:
+        if self._actor is None:
+            self._actor = find_actor(REPORTER, self._namespace)
+        return self._actor
+
+    def _write(self, method: str, *arguments: Any) -> Any:
+        return ray.get(self._handle().write.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
+
+    def _read(self, method: str, *arguments: Any) -> Any:
+        return ray.get(self._handle().read.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
+
+    # ----------------------------------------------------------------- sink
+
+    def run_started(self, run: Run) -> None:
+        """See :class:`augment.seams.ReportSink`, as for all methods of this part."""
+        self._write("run_started", run)
+
+    def verdicts(self, run_id: str, verdicts: Sequence[Verdict]) -> None:
+        """Record verdicts of a run."""
+        self._write("verdicts", run_id, verdicts)
+
+    def run_finished(self, run_id: str, finished_at: float) -> None:
+        """Close a run."""
+        self._write("run_finished", run_id, finished_at)
+
+    def coverage(self, revision: str, report: CoverageReport) -> None:
+        """Replace what is known of the tests in ``report``."""
+        self._write("coverage", revision, report)
+
+    def admitted(self, admissions: Sequence[Admission]) -> None:
+        """Record admissions."""
+        self._write("admitted", admissions)
+
+    def rejected(self, rejections: Sequence[Rejection]) -> None:
+        """Record rejections."""
+        self._write("rejected", rejections)
+
+    def finding(self, finding: Finding) -> None:
+        """Record a finding."""
+        self._write("finding", finding)
+
+    def sample(self, sample: ResourceSample) -> None:
+        """Record a resource sample."""
+        self._write("sample", sample)
+
+    def activity(self, activity: Activity) -> None:
+        """Say what a part is doing."""
+        self._write("activity", activity)
+
+    def tokens(self, model: str, prompt: int, completion: int) -> None:
+        """Add to the count of model tokens."""
+        self._write("tokens", model, prompt, completion)
+
+    # ----------------------------------------------------------------- memory
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """See :class:`augment.seams.Memory`, as for all methods of this part."""
+        self._write("enqueue", jobs)
+
+    def pending_jobs(self, limit: int = 100) -> list[Job]:
+        """Pending jobs, the most urgent first."""
+        return self._read("pending_jobs", limit)
+
+    def finish_job(self, job_id: str, state: JobState) -> None:
+        """Take a job from the queue."""
+        self._write("finish_job", job_id, state)
+
+    def count_attempt(self, job_id: str) -> int:
+        """Note that work on the job begins."""
+        return self._write("count_attempt", job_id)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON-ready value."""
+        self._write("remember", key, value)
+
+    def recall(self, key: str) -> Any:
+        """The value kept under ``key``, or None."""
+        return self._read("recall", key)
+
+    def known_coverage(self) -> CoverageReport:
+        """The newest coverage of every test."""
+        return self._read("known_coverage")
+
+    def forget_tests(self, nodeids: Sequence[str]) -> None:
+        """Drop tests that no longer exist."""
+        self._write("forget_tests", nodeids)
+
+    def latest_outcomes(self) -> dict[str, str]:
+        """nodeid -> newest outcome."""
+        return self._read("latest_outcomes")
+
+    # ----------------------------------------------------------------- reader
+
+    def health(self) -> dict[str, Any]:
+        """See :class:`augment.seams.ReportReader`, as for all methods of this part."""
+        return self._read("health")
+
+    def summary(self) -> dict[str, Any]:
+        """Totals, failing tests, new tests."""
+        return self._read("summary")
+
+    def runs(self, limit: int = 50, after: str | None = None) -> list[dict[str, Any]]:
+        """Runs, newest first."""
+        return self._read("runs", limit, after)
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """One run with its verdicts."""
+        return self._read("run", run_id)
+
+    def tests(self) -> list[dict[str, Any]]:
+        """Every known test."""
+        return self._read("tests")
+
+    def admissions(self) -> list[dict[str, Any]]:
+        """Every admission."""
+        return self._read("admissions")
+
+    def findings(self) -> list[dict[str, Any]]:
+        """Every finding."""
+        return self._read("findings")
+
+    def rejections(self) -> dict[str, int]:
+        """Counts of rejections by gate."""
+        return self._read("rejections")
+
+    def resources(self, since: float) -> list[dict[str, Any]]:
+        """Resource samples since a time."""
+        return self._read("resources", since)
+
+    def activities(self) -> list[dict[str, Any]]:
+        """What each part is doing."""
+        return self._read("activities")
+
+    def events(self, after: int, timeout_s: float) -> list[Event]:
+        """Live events, waiting for the first."""
+        return ray.get(self._handle().events.remote(after, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)

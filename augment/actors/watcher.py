@@ -1,0 +1,43 @@
+"""The watcher actor."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import ray
+
+from augment.actors.logs import start_logging
+from augment.actors.naming import SERVICE, WATCHER, find_actor
+from augment.analysis import Snapshots
+from augment.records import Snapshot
+from augment.service import Watcher
+
+log = logging.getLogger("augment.watcher")
+
+
+@ray.remote
+class WatcherActor:
+    """Shell over :class:`augment.service.Watcher`.
+
+    Lifecycle: made by launch on the node that has the files, wherever Ray would have put it. When it dies it restarts,
+    scans the whole tree and reports it as a revision, so nothing saved meanwhile is missed.
+    """
+
+    def __init__(self, root: str, namespace: str, log_dir: str, log_level: str) -> None:
+        start_logging(Path(log_dir), WATCHER, log_level)
+        self._namespace = namespace
+        self._watcher = Watcher(Path(root), Snapshots(Path(root)), self._report, log.warning)
+        self._watcher.start()
+
+    def ready(self) -> bool:
+        """Answer once the actor is up."""
+        return True
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._watcher.stop()
+
+    def _report(self, snapshot: Snapshot) -> None:
+        log.info("revision %s: %d files", snapshot.revision, len(snapshot.files))
+        find_actor(SERVICE, self._namespace).revision.remote(snapshot)
