@@ -48,7 +48,7 @@ done
 
 if [ "$use_model" = yes ]; then
   say "checking the set-up: .venv, packages, model, configuration ..."
-  ./scripts/setup_huggingface_models.sh "${setup[@]}"
+  ./scripts/setup_huggingface_models.sh ${setup[@]+"${setup[@]}"}
 else
   ensure_venv
 fi

@@ -13,6 +13,7 @@ from augment.config.locate import FILES
 from augment.errors import SettingsError
 
 _TIERS: dict[str, dict[str, Any]] = {
+    "tiny": {"model_name": "TinyLlama/TinyLlama-1.1B-Chat-v1.0", "kv_cache_gb": 0.5},
     "small": {},
     "medium": {"model_name": "Qwen/Qwen2.5-Coder-7B-Instruct", "kv_cache_gb": 2.0},
     "large": {"model_name": "Qwen/Qwen2.5-Coder-14B-Instruct", "kv_cache_gb": 4.0, "max_ongoing": 16},
@@ -23,9 +24,9 @@ _TIERS: dict[str, dict[str, Any]] = {
 def write_default_config(folder: Path, *, model: str | None = None, tier: str | None = None) -> list[Path]:
     """Write the default files that ``folder`` lacks and return those written. An existing file is never touched.
 
-    ``model`` is a catalogue or hub name, or an existing local path; ``tier`` (small, medium, large) picks a model where
-    none is named. Each file appears complete or not at all. Raises SettingsError for an unknown tier or a folder that
-    cannot be written.
+    ``model`` is a catalogue or hub name, or an existing local path; ``tier`` (tiny, small, medium, large) picks a
+    model where none is named. Each file appears complete or not at all. Raises SettingsError for an unknown tier or a
+    folder that cannot be written.
     """
     changes = {"generator": {}, "model": _model_values(model, tier)}
     try:
