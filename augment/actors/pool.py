@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import ray
@@ -80,19 +80,26 @@ class RayExecutor:
         self._lock = threading.Lock()
 
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
-        """Run ``batch`` on the first executor that may be used; on another one when it dies, a limited number of times."""
+        """Run ``batch`` on an executor that may be used; on another when it dies, a limited number of times."""
         with self._lock:
             self._running[batch.id] = None
+        reported: set[str] = set()
+
+        def report(verdict: Verdict) -> None:
+            reported.add(verdict.nodeid)
+            if on_verdict is not None:
+                on_verdict(verdict)
+
         try:
             for attempt in range(1, MAX_TRIES + 1):
                 lease = self._lease(batch)
                 if lease is None:
                     return _unrun(batch, Fault(FaultKind.SUPERSEDED, "cancelled before it began"))
                 try:
-                    return self._run_on(lease, batch, on_verdict)
+                    return self._run_on(lease, batch, report)
                 except ray.exceptions.RayError as error:
                     log.warning("executor %d was lost under %s (try %d): %s", lease.slot, batch.id, attempt, error)
-            return _unrun(batch, Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row"))
+            return _unrun(batch, Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row"), reported)
         finally:
             with self._lock:
                 self._running.pop(batch.id, None)
@@ -123,7 +130,7 @@ class RayExecutor:
             if lease is not None:
                 return lease
 
-    def _run_on(self, lease: Lease, batch: Batch, on_verdict: VerdictSink | None) -> BatchResult:
+    def _run_on(self, lease: Lease, batch: Batch, on_verdict: VerdictSink) -> BatchResult:
         reservation = self._reservations.setdefault(lease.slot, CpuReservation(f"{batch.lane.value} lane batch"))
         stopping = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(lease, stopping), daemon=True)
@@ -136,7 +143,7 @@ class RayExecutor:
             stopping.set()
             self._find_governor().release.remote(lease.id)
 
-    def _stream(self, slot: int, batch: Batch, on_verdict: VerdictSink | None) -> BatchResult:
+    def _stream(self, slot: int, batch: Batch, on_verdict: VerdictSink) -> BatchResult:
         executor = self._executor(slot)
         with self._lock:
             self._running[batch.id] = slot
@@ -148,8 +155,7 @@ class RayExecutor:
             item = ray.get(reference)
             if isinstance(item, BatchResult):
                 return item
-            if on_verdict is not None:
-                on_verdict(item)
+            on_verdict(item)
         raise ray.exceptions.RayError("the executor ended its stream without a result")
 
     def _renew(self, lease: Lease, stopping: threading.Event) -> None:
@@ -165,10 +171,10 @@ class RayExecutor:
         return ray.get_actor(executor_name(slot), namespace=self._namespace)
 
 
-def _unrun(batch: Batch, fault: Fault) -> BatchResult:
-    """The result of a batch that no executor finished."""
-    named = [nodeid for nodeid in batch.nodeids if "::" in nodeid]
-    verdicts = tuple(Verdict(nodeid, Outcome.FAULT, 0.0, fault=fault) for nodeid in named)
-    if fault.kind is FaultKind.SUPERSEDED:
-        verdicts = ()
-    return BatchResult(batch.id, verdicts=verdicts, fault=fault)
+def _unrun(batch: Batch, fault: Fault, reported: Collection[str] = ()) -> BatchResult:
+    """The result of a batch that no executor finished: the tests that have no verdict yet share its fault."""
+    cancelled = fault.kind is FaultKind.SUPERSEDED
+    lost = [nodeid for nodeid in batch.nodeids if "::" in nodeid and nodeid not in reported and not cancelled]
+    return BatchResult(
+        batch.id, tuple(Verdict(nodeid, Outcome.FAULT, 0.0, fault=fault) for nodeid in lost), fault=fault
+    )

@@ -95,6 +95,10 @@ class ReporterClient:
     def _read(self, method: str, *arguments: Any) -> Any:
         return ray.get(self._handle().read.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
 
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call a writing method of the reporter that is in none of the seams, such as ``set_health``."""
+        return self._write(method, *arguments)
+
     # ----------------------------------------------------------------- sink
 
     def run_started(self, run: Run) -> None:

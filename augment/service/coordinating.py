@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from augment.analysis import ProjectChange, compare, select_tests
+from augment.analysis import (
+    ProjectChange,
+    ReadSource,
+    SourceIndex,
+    compare,
+    decode_source,
+    gone_tests,
+    is_test_file,
+    select_tests,
+)
 from augment.records import (
     Activity,
     Coverage,
@@ -28,9 +37,8 @@ from augment.records import (
 )
 from augment.seams import Batch, BatchResult, Executor, Limits, Memory, ReportSink
 from augment.service.planning import (
-    is_test_file,
+    coverage_after,
     reason_for,
-    remap_coverage,
     split_by_file,
     vanished_tests,
     write_jobs,
@@ -94,6 +102,7 @@ class Coordinator:
         self._limits = limits or Limits()
         self._parallel = parallel
         self._clock = clock
+        self._source_index = SourceIndex()
         self._latest: Snapshot | None = None
         self._current: Snapshot | None = None
         self._in_flight = _InFlight()
@@ -162,12 +171,13 @@ class Coordinator:
             return
         self._sources.keep(self._root, [(p, h) for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
         plan = self._plan(tested, snapshot)
-        complete = self._run(plan, snapshot) if plan.nodeids or plan.change is None else True
-        if not complete:
-            return
-        self._forget_deleted(plan)
-        if plan.change is not None:
-            self._notebook.enqueue(write_jobs(plan.change.targets, self._clock()))
+        measured = CoverageReport()
+        if plan.nodeids or plan.change is None:
+            results = self._run(plan, snapshot)
+            if results is None:
+                return
+            measured = _merged(results)
+        self._record(plan, snapshot, measured)
         self._notebook.remember(TESTED, dict(snapshot.files))
         self._sources.prune([h for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
 
@@ -183,13 +193,12 @@ class Coordinator:
             return RunPlan("first look at the project: all its tests", (), files)
         coverage = self._notebook.known_coverage()
         outcomes = self._notebook.latest_outcomes()
-        change = compare(tested, snapshot, self._reader(tested), self._reader(snapshot), self._project)
+        change = compare(
+            tested, snapshot, self._reader(tested), self._reader(snapshot), self._project, self._source_index
+        )
         for file, problem in change.problems.items():
             self._say(f"{file} does not parse: {problem}")
         selections = select_tests(change, coverage, outcomes.keys(), outcomes)
-        moved = remap_coverage(change, coverage)
-        if moved.tests or moved.possible:
-            self._notebook.coverage(snapshot.revision, moved)
         if not selections and change:
             self._say(f"saved {', '.join(f.file for f in change.files[:3])}: no test touches it")
         return RunPlan(
@@ -199,34 +208,51 @@ class Coordinator:
             change,
         )
 
-    def _reader(self, snapshot: Snapshot) -> Callable[[str], str | None]:
+    def _reader(self, snapshot: Snapshot) -> ReadSource:
         def read(path: str) -> str | None:
-            data = self._sources.read(snapshot.files.get(path, ""))  # unknown paths hash to nothing kept
-            return None if data is None else data.decode("utf-8", errors="replace")
+            digest = snapshot.files.get(path)
+            data = self._sources.read(digest) if digest is not None else None
+            try:
+                return None if data is None else decode_source(data)
+            except SyntaxError:  # an unknown encoding: analysis takes the whole file as changed
+                return None
 
         return read
 
     # ----------------------------------------------------------------- running
 
-    def _run(self, plan: RunPlan, snapshot: Snapshot) -> bool:
-        """Run the plan; True when every test came to an end, False when a newer revision cut it short."""
+    def _run(self, plan: RunPlan, snapshot: Snapshot) -> list[BatchResult] | None:
+        """Run the plan; None when a newer revision cut it short."""
         run = Run(new_id("run"), Lane.FAST, plan.reason, snapshot.revision, self._clock())
         self._notebook.run_started(run)
         self._say(plan.reason)
         results = self._run_batches(run, plan, snapshot)
-        superseded = any(r.fault is not None and r.fault.kind is FaultKind.SUPERSEDED for r in results)
-        self._notebook.coverage(snapshot.revision, _merged(results))
         self._notebook.run_finished(run.id, self._clock())
-        if superseded:
-            log.info("run %s superseded by a newer save", run.id)
-            return False
+        if any(result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED for result in results):
+            log.info("run %s was superseded by a newer save", run.id)
+            return None
         if plan.whole_files:
             collected = [nodeid for result in results for nodeid in result.collected]
-            known = self._notebook.latest_outcomes()
-            if gone := vanished_tests(known, collected, plan.whole_files - _uncollected(results)):
-                self._notebook.forget_tests(gone)
+            whole = plan.whole_files - _uncollected(results)
+            self._forget(vanished_tests(self._notebook.latest_outcomes(), collected, whole))
         self._say("watching")
-        return True
+        return results
+
+    def _record(self, plan: RunPlan, snapshot: Snapshot, measured: CoverageReport) -> None:
+        """Make durable what a completed run taught. Not done for a run cut short: selection needs all coverage to be in
+        the line numbers of one revision.
+        """
+        if plan.change is None:
+            self._notebook.coverage(snapshot.revision, measured)
+            return
+        known = self._notebook.known_coverage()
+        self._notebook.coverage(snapshot.revision, coverage_after(plan.change, known, measured))
+        self._forget(gone_tests(plan.change, self._notebook.latest_outcomes()))
+        self._notebook.enqueue(write_jobs(plan.change.targets, self._clock()))
+
+    def _forget(self, gone: Sequence[str]) -> None:
+        if gone:
+            self._notebook.forget_tests(gone)
 
     def _run_batches(self, run: Run, plan: RunPlan, snapshot: Snapshot) -> list[BatchResult]:
         parts = split_by_file(plan.nodeids, self._parallel if len(plan.nodeids) >= SPLIT_FROM else 1) or [[]]
@@ -262,13 +288,6 @@ class Coordinator:
             source_roots=self._project.source_roots,
             limits=self._limits,
         )
-
-    def _forget_deleted(self, plan: RunPlan) -> None:
-        if plan.change is None:
-            return
-        deleted = {file.file for file in plan.change.files if file.state.value == "deleted"}
-        if gone := vanished_tests(self._notebook.latest_outcomes(), (), deleted):
-            self._notebook.forget_tests(gone)
 
     def _say(self, text: str) -> None:
         log.info("%s", text)

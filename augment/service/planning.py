@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 
-from augment.analysis import Change, ChangeKind, ProjectChange, Selection
+from augment.analysis import Change, ChangeKind, ProjectChange, Selection, shift_coverage
 from augment.records import Coverage, CoverageReport, FileCoverage, Job, Lane, Target, merge_coverage, new_id
 
 WORTH_WRITING = frozenset({ChangeKind.ADDED, ChangeKind.MODIFIED})
@@ -57,42 +56,27 @@ def gaps(target: Target, covered: Coverage, possible: Coverage) -> int:
     return sum(1 for line in missing.lines if line in lines) + sum(1 for start, _ in missing.branches if start in lines)
 
 
-def remap_coverage(change: ProjectChange, coverage: CoverageReport) -> CoverageReport:
-    """Coverage of earlier runs, moved to the line numbers that unchanged lines have after ``change``.
-
-    Only tests that touched a changed file are in the result.
+def coverage_after(change: ProjectChange, known: CoverageReport, measured: CoverageReport) -> CoverageReport:
+    """What to record after a run on the new revision: what was measured, and of the tests that did not run what has
+    moved to other line numbers.
     """
-    maps = {file.file: file.line_map for file in change.files if file.line_map is not None}
-    tests = {
-        nodeid: {file: _moved(part, maps.get(file)) for file, part in covered.items()}
-        for nodeid, covered in coverage.tests.items()
-        if not maps.keys().isdisjoint(covered)
-    }
-    imports = {file: _moved(part, maps[file]) for file, part in coverage.imports.items() if file in maps}
-    possible = {file: _moved(part, maps[file]) for file, part in coverage.possible.items() if file in maps}
-    return CoverageReport(tests, imports, possible)
+    shifted = shift_coverage(known, change)
+    moved = {nodeid: part for nodeid, part in shifted.tests.items() if part is not known.tests.get(nodeid)}
+    changed = {file.file for file in change.files}
+    return CoverageReport(
+        {**moved, **measured.tests},
+        {**_only(shifted.imports, changed), **measured.imports},
+        {**_only(shifted.possible, changed), **measured.possible},
+    )
 
 
-def _moved(part: FileCoverage, line_map: Mapping[int, int] | None) -> FileCoverage:
-    if line_map is None:
-        return part
-    branches = set()
-    for start, end in part.branches:
-        new_end = -line_map.get(-end, 0) if end < 0 else line_map.get(end, 0)
-        if start in line_map and new_end:
-            branches.add((line_map[start], new_end))
-    return FileCoverage(frozenset(line_map[line] for line in part.lines if line in line_map), frozenset(branches))
+def _only(coverage: Coverage, files: Collection[str]) -> dict[str, FileCoverage]:
+    return {file: part for file, part in coverage.items() if file in files}
 
 
 def file_of(nodeid: str) -> str:
     """The test file of a node id."""
     return nodeid.partition("::")[0]
-
-
-def is_test_file(path: str) -> bool:
-    """Whether pytest collects the file by its default patterns."""
-    name = PurePosixPath(path).name
-    return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
 
 
 def vanished_tests(known: Collection[str], collected: Collection[str], whole_files: Collection[str]) -> list[str]:
