@@ -1,0 +1,91 @@
+"""The engine protocol: what a program that runs a model offers, and how one is chosen by name.
+
+An engine's *core* is synchronous and single-threaded: requests are added and cancelled between steps, and each step
+advances every request by about a token (vLLM's engine, OpenVINO's pipeline and transformers' batching all have this
+shape). A core lives in a process of its own (:mod:`augment.serve.worker`), because a step may hold Python's global lock
+for a second and may crash; the rest of Augment sees it through :class:`augment.serve.engine_process.EngineProcess`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from augment.errors import ModelError
+from augment.seams import Request
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which model to run and how.
+
+    ``threads`` None means every core. ``context_length`` None means the model's own. ``max_ongoing`` requests are
+    worked on at once, ``max_queued`` more may wait. ``nice`` is the process's niceness on CPU: at 19 test verdicts go
+    first. ``num_cpus`` and ``num_gpus`` are what a replica reserves of Ray.
+    """
+
+    model: str
+    engine: str = "openvino"
+    source: str = "auto"
+    path: str | None = None
+    threads: int | None = None
+    kv_cache_gb: float = 1.0
+    context_length: int | None = None
+    max_ongoing: int = 8
+    max_queued: int = 64
+    num_cpus: float = 0.0
+    num_gpus: float = 0.0
+    nice: int = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """News of one request: text written since the last one. ``finish_reason`` is set on the last one only.
+
+    ``finish_reason`` is stop, length, cancelled or error; ``error`` then says what is wrong with the request.
+    """
+
+    id: int
+    text: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reason: str | None = None
+    error: str = ""
+
+
+class EngineCore(Protocol):
+    """A loaded model that is driven step by step from one thread."""
+
+    def add(self, request_id: int, request: Request) -> Delta | None:
+        """Take a request in. A Delta comes back at once when it cannot be served (finish reason *error*)."""
+
+    def cancel(self, request_id: int) -> None:
+        """Stop working on a request and free its memory at the next step. Unknown ids are ignored."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step has anything to do."""
+
+    def step(self) -> Sequence[Delta]:
+        """Advance every request once and tell what is new. Raises when the engine itself is broken."""
+
+
+class CoreLoader(Protocol):
+    """What an engine module offers: ``load`` makes the model ready; it may take minutes."""
+
+    def load(self, spec: EngineSpec) -> EngineCore:
+        """Load the model of ``spec``. Raises ModelError."""
+
+
+ENGINES = {"openvino": "augment.serve.openvino_engine"}
+"""Engine name -> module with ``load``. A new engine is a new module and a line here."""
+
+
+def load_core(spec: EngineSpec) -> EngineCore:
+    """Load the model of ``spec`` in this process. Raises ModelError."""
+    module = ENGINES.get(spec.engine)
+    if module is None:
+        raise ModelError(f"Unknown engine {spec.engine!r}; take one of {', '.join(sorted(ENGINES))}.")
+    return cast(CoreLoader, importlib.import_module(module)).load(spec)

@@ -1,0 +1,94 @@
+"""What this machine has, and which size of model fits it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import psutil
+
+from augment.serve.catalogue import ModelEntry, catalogue, default_model
+
+GB = 10**9
+_NEEDED_CPU = (("large", 40 * GB, 16), ("medium", 20 * GB, 8), ("small", 5 * GB, 1))
+"""Tier, memory, cores on a machine without a GPU: a 7B answers at a quarter of the speed of a 1.5B, so it takes cores."""
+_NEEDED_GPU = (("large", 24 * GB), ("medium", 8 * GB), ("small", 2 * GB))
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Memory and GPU memory in bytes; ``cores`` are those this process may use. ``vram`` is of the largest GPU."""
+
+    memory: int
+    memory_free: int
+    cores: int
+    vram: int = 0
+    gpu: str = ""
+
+    def describe(self) -> str:
+        """One line for a person."""
+        gpu = f"{self.gpu} with {self.vram / GB:.0f} GB" if self.vram else "no GPU"
+        return f"{self.memory / GB:.0f} GB memory ({self.memory_free / GB:.0f} GB free), {self.cores} cores, {gpu}"
+
+
+def detect_hardware() -> Hardware:
+    """Look at this machine."""
+    memory = psutil.virtual_memory()
+    gpu, vram = _largest_gpu()
+    return Hardware(memory.total, memory.available, usable_cores(), vram, gpu)
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on, which a container can make fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _largest_gpu() -> tuple[str, int]:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return "", 0
+    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        listing = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "", 0  # a driver that does not answer is no GPU to run on
+    return parse_gpus(listing)
+
+
+def parse_gpus(listing: str) -> tuple[str, int]:
+    """Name and bytes of the largest GPU in ``nvidia-smi``'s ``name, MiB`` lines; ``("", 0)`` where there is none."""
+    found = [("", 0)]
+    for line in listing.splitlines():
+        name, _, mebibytes = line.rpartition(",")
+        if mebibytes.strip().isdigit():
+            found.append((name.strip(), int(mebibytes) * 2**20))
+    return max(found, key=lambda gpu: gpu[1])
+
+
+def choose_tier(hardware: Hardware) -> str:
+    """The largest tier that runs well here, leaving memory for the project's own tests."""
+    for tier, vram in _NEEDED_GPU:
+        if hardware.vram >= vram and tier != "small":
+            return tier
+    for tier, memory, cores in _NEEDED_CPU:
+        if hardware.memory >= memory and hardware.cores >= cores:
+            return tier
+    return "tiny"
+
+
+def choose_model(hardware: Hardware, tier: str | None = None) -> ModelEntry:
+    """The default model of ``tier``, or of the tier that fits ``hardware``.
+
+    With no tier asked for, a model that can be fetched without a hub goes before a larger one that cannot only where
+    the larger one's tier has none at all; the embedded default is thus always reachable.
+    """
+    return default_model(tier or choose_tier(hardware))
+
+
+def reachable_offline() -> tuple[ModelEntry, ...]:
+    """Models that the Python package index ships, for machines that reach no model hub."""
+    return tuple(entry for entry in catalogue() if entry.packages is not None)

@@ -1,0 +1,132 @@
+"""A model from a Hugging Face hub, or from a mirror that ``HF_ENDPOINT`` names. Honours ``HF_HUB_OFFLINE``."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from augment.errors import ModelError
+from augment.serve.cache import ModelFile, Progress, record, sha256_of
+from augment.serve.catalogue import HubSource
+
+_OPENVINO = ("*.xml", "*.bin", "*.json", "*.txt", "*.jinja")
+_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    name: str
+    bytes: int
+    sha256: str | None
+
+
+def fetch_hub(source: HubSource, folder: Path, progress: Progress) -> tuple[ModelFile, ...]:
+    """Download the files of ``source`` into ``folder`` and return them, verified. A broken download goes on where it was.
+
+    Raises ModelError when the hub cannot be reached, does not know the model, or has no format that an engine reads.
+    """
+    from huggingface_hub import errors as hub_errors
+    from huggingface_hub import hf_hub_download
+
+    files = choose_files(source, _listing(source.repo))
+    total = sum(file.bytes for file in files)
+    try:
+        with _watched(folder, total, progress):
+            for file in files:
+                hf_hub_download(source.repo, file.name, local_dir=folder)
+    except (hub_errors.HfHubHTTPError, hub_errors.LocalEntryNotFoundError, OSError) as error:
+        raise ModelError(
+            f"Downloading {source.repo} from the hub broke off: {_first_line(error)}. Try again."
+        ) from error
+    return tuple(_verified(file, folder, source.repo) for file in files)
+
+
+def _listing(repo: str) -> list[_Listed]:
+    import httpx
+    from huggingface_hub import HfApi
+    from huggingface_hub import errors as hub_errors
+
+    try:
+        info = HfApi().model_info(repo, files_metadata=True, timeout=_TIMEOUT_S)
+    except hub_errors.RepositoryNotFoundError as error:
+        raise ModelError(f"The hub knows no model {repo!r} that you may read.") from error
+    except (hub_errors.HfHubHTTPError, hub_errors.OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+        raise ModelError(
+            f"The model hub cannot be reached for {repo} ({_first_line(error)}); "
+            "check the network or HF_ENDPOINT, or give a local folder or GGUF file with --source PATH."
+        ) from error
+    siblings = info.siblings or []
+    return [_Listed(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None) for each in siblings]
+
+
+def choose_files(source: HubSource, listed: Sequence[_Listed]) -> list[_Listed]:
+    """The files to fetch: those of the patterns, or without patterns an OpenVINO model, or the best single GGUF file.
+
+    Raises ModelError when there are none.
+    """
+    if source.patterns:
+        chosen = [file for file in listed if any(fnmatch.fnmatch(file.name, each) for each in source.patterns)]
+    elif any(file.name == "openvino_model.xml" for file in listed):
+        chosen = [file for file in listed if any(fnmatch.fnmatch(file.name, each) for each in _OPENVINO)]
+    else:
+        chosen = _best_gguf(listed)
+    if not chosen:
+        raise ModelError(
+            f"{source.repo} offers neither an OpenVINO model nor a GGUF file, which the openvino engine needs; "
+            f"look for {source.repo}-GGUF or an OpenVINO version of it."
+        )
+    return chosen
+
+
+def _best_gguf(listed: Sequence[_Listed]) -> list[_Listed]:
+    # Split files are left aside: OpenVINO reads single ones. Q4_K_M loses little and is half the size of Q8_0.
+    single = [file for file in listed if file.name.endswith(".gguf") and not re.search(r"-\d+-of-\d+", file.name)]
+    for wanted in ("q4_k_m", "q4_0", "q8_0", "f16"):
+        matching = [file for file in single if wanted in file.name.lower()]
+        if matching:
+            return matching[:1]
+    return []
+
+
+def _verified(file: _Listed, folder: Path, repo: str) -> ModelFile:
+    path = folder / file.name
+    digest = sha256_of(path)
+    if file.sha256 is not None and digest != file.sha256:
+        path.unlink()
+        raise ModelError(f"{file.name} of {repo} arrived with another SHA-256 than the hub says; fetch again.")
+    return record(path, folder, digest)
+
+
+@contextlib.contextmanager
+def _watched(folder: Path, total: int, progress: Progress) -> Iterator[None]:
+    """Report how far ``folder`` has grown, once a second."""
+    over = threading.Event()
+
+    def report() -> None:
+        while not over.wait(1.0):
+            progress("fetching", min(_size(folder), total), total)
+
+    watcher = threading.Thread(target=report, name="fetch-progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a finished part is renamed under our feet
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

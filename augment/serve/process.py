@@ -1,0 +1,27 @@
+"""What a process that runs a model does to itself before it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when its parent dies, even by ``kill -9``. Linux only; elsewhere a no-op."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+def be_nice(niceness: int) -> None:
+    """Raise this process's niceness to ``niceness``, where the system lets us; it is never lowered."""
+    with contextlib.suppress(OSError):
+        os.nice(max(0, niceness - os.nice(0)))
+
+
+def forget_telemetry() -> None:
+    """Keep OpenVINO from importing its telemetry package: it then uses its own stub, and nothing is ever sent."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
