@@ -1,0 +1,179 @@
+"""The generator that asks a language model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from augment.generation.prompts import PromptTask, RepairPrompt, UnitPrompt, build_messages
+from augment.generation.replies import parse_reply
+from augment.generation.settings import GenerationSettings
+from augment.generation.split import split_reply
+from augment.records import Candidate, Rejection, TestKind, new_id
+from augment.seams import Completion, Engine, Message, Request, Sampling
+
+if TYPE_CHECKING:
+    from augment.analysis import TargetContext
+
+_FIRST_GUESS_TOKENS_PER_S = 30.0
+_SMALLEST_REPLY = 96
+_LARGEST_REPLY = 420
+"""A small model repeats itself in longer replies, and short calls let other work in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """What one call of the model brought, and what it cost."""
+
+    candidates: tuple[Candidate, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenTest:
+    """A candidate for the model to mend, with the error that it ended in."""
+
+    context: TargetContext
+    candidate: Candidate
+    error: str
+
+
+class ModelGenerator:
+    """Asks an engine for tests, many prompts at once, and takes the replies apart.
+
+    It learns how fast the engine is, so that a call can be sized to the time that is left.
+    """
+
+    name = "model"
+
+    def __init__(
+        self, engine: Engine, settings: GenerationSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._tokens_per_s = _FIRST_GUESS_TOKENS_PER_S
+
+    def propose(self, context: TargetContext, seed: int, limit: int) -> list[Candidate]:
+        """Candidates of one unit prompt for one target."""
+        task = PromptTask(context, UnitPrompt(), 0)
+        return list(self.propose_many([task], seed, None).candidates)[:limit]
+
+    def propose_many(self, tasks: Sequence[PromptTask], seed: int, seconds: float | None) -> Proposals:
+        """Send the prompts of all ``tasks`` in one call that should end within ``seconds``."""
+        chats = [build_messages(task.context, task.variant, task.sample, self._settings.prompt_chars) for task in tasks]
+        completions, spent = self._call(chats, seed, seconds)
+        candidates: list[Candidate] = []
+        rejections: list[Rejection] = []
+        for index, (task, completion) in enumerate(zip(tasks, completions, strict=True)):
+            made = self._candidates(task.context, task.variant.kind, completion, task.variant.name, seed + index)
+            candidates.extend(made)
+            if not made:
+                rejections.append(self._unusable(task, completion, seed + index))
+        return _proposals(candidates, completions, spent, rejections)
+
+    def repair_many(self, broken: Sequence[BrokenTest], seed: int, seconds: float | None) -> Proposals:
+        """Ask once for each of ``broken`` to be mended, the error shown."""
+        prompt = RepairPrompt()
+        chats = [
+            prompt.messages(item.context, item.candidate.source, item.error, self._settings.prompt_chars)
+            for item in broken
+        ]
+        completions, spent = self._call(chats, seed, seconds)
+        mended = [
+            candidate
+            for item, completion in zip(broken, completions, strict=True)
+            for candidate in self._candidates(
+                item.context, item.candidate.kind, completion, prompt.name, seed, (item.candidate.id,)
+            )
+        ]
+        return _proposals(mended, completions, spent)
+
+    def affordable(self, wanted: int, seconds: float) -> int:
+        """How many prompts of at least the smallest useful reply fit into ``seconds``; at most ``wanted``."""
+        return min(wanted, int(seconds * self._tokens_per_s / _SMALLEST_REPLY))
+
+    def _call(
+        self, chats: Sequence[tuple[Message, ...]], seed: int, seconds: float | None
+    ) -> tuple[list[Completion], float]:
+        room = min(_LARGEST_REPLY, self._settings.max_length)
+        if seconds is not None:
+            room = max(_SMALLEST_REPLY, min(room, int(seconds * self._tokens_per_s / len(chats))))
+        requests = [
+            Request(chat, Sampling(self._settings.temperature, max_tokens=room, seed=seed + index))
+            for index, chat in enumerate(chats)
+        ]
+        start = self._clock()
+        completions = self._engine.generate(requests)
+        spent = self._clock() - start
+        made = sum(completion.completion_tokens for completion in completions)
+        if spent > 0.5 and made:
+            self._tokens_per_s = 0.5 * self._tokens_per_s + 0.5 * made / spent
+        return completions, spent
+
+    def _candidates(
+        self,
+        context: TargetContext,
+        kind: TestKind,
+        completion: Completion,
+        origin: str,
+        seed: int,
+        parents: tuple[str, ...] = (),
+    ) -> list[Candidate]:
+        tree = parse_reply(completion.text)
+        sources = split_reply(tree, context) if tree is not None else []
+        return [
+            Candidate(
+                id=new_id("cand"),
+                target=context.target.id,
+                generator=self.name,
+                kind=_kind_of(source, kind),
+                source=source,
+                origin=origin,
+                model=self._engine.model,
+                seed=seed,
+                parents=parents,
+            )
+            for source in sources
+        ]
+
+    def _unusable(self, task: PromptTask, completion: Completion, seed: int) -> Rejection:
+        """A reply without a single test in it still counts, and still says why."""
+        candidate = Candidate(
+            id=new_id("cand"),
+            target=task.context.target.id,
+            generator=self.name,
+            kind=task.variant.kind,
+            source=completion.text[:4000],
+            origin=task.variant.name,
+            model=self._engine.model,
+            seed=seed,
+        )
+        return Rejection(candidate, "reply", f"no test in the reply (ended by {completion.finish_reason})")
+
+
+def _kind_of(source: str, asked: TestKind) -> TestKind:
+    """What the model wrote, which is not always what it was asked for."""
+    if "@given" in source:
+        return TestKind.PROPERTY
+    return TestKind.UNIT if asked is TestKind.PROPERTY else asked
+
+
+def _proposals(
+    candidates: Iterable[Candidate],
+    completions: Sequence[Completion],
+    spent: float,
+    rejections: Iterable[Rejection] = (),
+) -> Proposals:
+    return Proposals(
+        tuple(candidates),
+        tuple(rejections),
+        sum(completion.prompt_tokens for completion in completions),
+        sum(completion.completion_tokens for completion in completions),
+        spent,
+    )

@@ -1,0 +1,41 @@
+"""What one generation pass may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from augment.records import TestKind
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """How a pass proposes, judges and keeps tests.
+
+    ``generators`` and ``without`` are names: a generator runs when it is in the first and not in the second, a gate is
+    skipped when it is in the second. ``max_length`` counts generated tokens of one reply. ``budget_s_per_module`` is
+    wall-clock time spent on the targets of one module, loading of the model excluded. ``output`` is relative to the
+    project's root. ``accept`` is ``auto`` (kept tests are written) or ``review`` (they are held).
+    """
+
+    kinds: tuple[TestKind, ...] = (TestKind.UNIT, TestKind.INTEGRATION, TestKind.PROPERTY)
+    generators: tuple[str, ...] = ("search", "model")
+    without: frozenset[str] = frozenset()
+    temperature: float = 0.3
+    max_length: int = 2048
+    samples: int = 2
+    prompts_per_call: int = 4
+    batch_size: int = 16
+    search_limit: int = 48
+    prompt_chars: int = 6000
+    """Rough size of the largest prompt; about four characters are a token."""
+    output: str = "tests/augment"
+    merge: bool = False
+    accept: str = "auto"
+    budget_s_per_module: float = 60.0
+    seed: int = 0
+    test_wall_s: float = 5.0
+    """Wall-clock time of one generated test; slower ones are of no use in a suite."""
+
+    def enabled(self, name: str) -> bool:
+        """Whether the gate or generator called ``name`` is on."""
+        return name not in self.without

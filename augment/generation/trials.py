@@ -1,0 +1,159 @@
+"""Runs candidates through an executor: many in one process, each in a file of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from augment.generation.paths import conftest_files, trial_file
+from augment.records import Candidate, Coverage, Lane, Outcome, Project, Snapshot, merge_coverage, new_id
+from augment.seams import Batch, BatchResult, Executor, Failure, Limits, Observation
+
+_MAX_SPLITS = 5
+"""How often a batch that faulted is halved in search of the culprit: 2**5 covers a full batch."""
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one candidate in one batch.
+
+    ``outcomes`` has one entry a round. ``error`` is what pytest showed of the first failure or of the failed
+    collection. ``coverage`` is what ran during the test, ``imports`` what ran while the batch's modules were imported.
+    """
+
+    outcomes: tuple[Outcome, ...] = ()
+    error: str = ""
+    collection_error: bool = False
+    fault: str | None = None
+    failure: Failure | None = None
+    observations: tuple[Observation, ...] = ()
+    coverage: Coverage = field(default_factory=dict)
+    duration_s: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every round passed."""
+        return bool(self.outcomes) and all(outcome is Outcome.PASSED for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How a batch differs from another of the same candidates."""
+
+    repeat: int = 1
+    hash_seed: int | None = 0
+    shuffle_seed: int | None = None
+    coverage: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTrial:
+    """The trials of one batch by candidate id, and what ran while modules were imported."""
+
+    trials: Mapping[str, Trial]
+    imports: Coverage
+    possible: Coverage
+
+
+class TrialRunner:
+    """Lays candidates over a private copy of the project and runs them."""
+
+    def __init__(
+        self,
+        project: Project,
+        snapshot: Snapshot,
+        executor: Executor,
+        output: str,
+        test_wall_s: float,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._project = project
+        self._snapshot = snapshot
+        self._executor = executor
+        self._output = output
+        self._test_wall_s = test_wall_s
+        self._should_stop = should_stop
+        self._conftest = conftest_files(project, output)
+        self._lock = threading.Lock()
+        self.batches = 0
+
+    def run(self, candidates: Sequence[Candidate], variation: Variation) -> BatchTrial:
+        """Run ``candidates`` in one fresh process; when that process is lost, again in halves to find the culprit."""
+        return self._run(list(candidates), variation, _MAX_SPLITS)
+
+    def run_several(self, jobs: Sequence[tuple[Sequence[Candidate], Variation]]) -> list[BatchTrial]:
+        """Several independent batches, two at once."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(lambda job: self.run(*job), jobs))
+
+    def run_files(self, files: Mapping[str, str]) -> BatchResult:
+        """Run whole test files as they would be written."""
+        return self._batch({**self._conftest, **files}, tuple(sorted(files)), Variation(hash_seed=3), len(files) * 20)
+
+    def _run(self, candidates: list[Candidate], variation: Variation, splits: int) -> BatchTrial:
+        if not candidates or self._should_stop():
+            return BatchTrial({}, {}, {})
+        files = {trial_file(self._output, candidate.id): candidate.source for candidate in candidates}
+        result = self._batch({**self._conftest, **files}, tuple(files), variation, len(files))
+        trials = {candidate.id: self._trial(candidate, result) for candidate in candidates}
+        lost = [candidate for candidate in candidates if trials[candidate.id].fault is not None]
+        imports, possible = result.coverage.imports, result.coverage.possible
+        if result.fault is not None and len(candidates) > 1 and splits > 0:
+            middle = max(1, len(lost) // 2)
+            for half in (lost[:middle], lost[middle:]):
+                again = self._run(half, variation, splits - 1)
+                trials.update(again.trials)
+                imports = merge_coverage([imports, again.imports])
+                possible = {**possible, **again.possible}
+        return BatchTrial(trials, imports, possible)
+
+    def _batch(
+        self, files: Mapping[str, str], nodeids: tuple[str, ...], variation: Variation, tests: int
+    ) -> BatchResult:
+        with self._lock:
+            self.batches += 1
+        wall = min(120.0, 20.0 + tests * variation.repeat * 2.0)
+        return self._executor.run(
+            Batch(
+                id=new_id("batch"),
+                root=self._project.root,
+                interpreter=self._project.interpreter,
+                nodeids=nodeids,
+                lane=Lane.WRITE,
+                snapshot=self._snapshot,
+                private=True,
+                files=files,
+                trusted=False,
+                coverage=variation.coverage,
+                repeat=variation.repeat,
+                hash_seed=variation.hash_seed,
+                shuffle_seed=variation.shuffle_seed,
+                limits=Limits(wall_s=wall, test_s=self._test_wall_s, memory_bytes=2 * 2**30),
+            )
+        )
+
+    def _trial(self, candidate: Candidate, result: BatchResult) -> Trial:
+        file = trial_file(self._output, candidate.id)
+        error = next((text for path, text in result.collection_errors.items() if path.startswith(file)), None)
+        if error is not None:
+            return Trial(error=error, collection_error=True)
+        verdicts = [verdict for verdict in result.verdicts if verdict.nodeid.startswith(file + "::")]
+        fault = next((verdict.fault for verdict in verdicts if verdict.fault is not None), None)
+        if fault is None and result.fault is not None and not verdicts:
+            fault = result.fault
+        if not verdicts and fault is None:
+            return Trial(error=f"pytest collected no test\n{result.output[-400:]}", collection_error=True)
+        nodeids = {verdict.nodeid for verdict in verdicts}
+        bad = next((verdict for verdict in verdicts if verdict.outcome is not Outcome.PASSED), None)
+        return Trial(
+            outcomes=tuple(verdict.outcome for verdict in verdicts),
+            error=bad.output if bad is not None else "",
+            fault=f"{fault.kind}: {fault.detail}" if fault is not None else None,
+            failure=next((failure for failure in result.failures if failure.nodeid in nodeids), None),
+            observations=tuple(item for item in result.observations if item.nodeid in nodeids),
+            coverage=merge_coverage(result.coverage.tests.get(nodeid, {}) for nodeid in nodeids),
+            duration_s=max((verdict.duration_s for verdict in verdicts), default=0.0),
+        )
