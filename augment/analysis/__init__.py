@@ -2,6 +2,7 @@
 
 from augment.analysis.blocks import changed_lines, line_map
 from augment.analysis.changes import SourceIndex, compare
+from augment.analysis.context import ContextBuilder, build_context, project_sources
 from augment.analysis.files import SnapshotCache, Snapshots, list_files, take_snapshot
 from augment.analysis.imports import import_graph, importers_of
 from augment.analysis.model import (
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "ChangedBlock",
+    "ContextBuilder",
     "FileChange",
     "FileState",
     "Parameter",
@@ -44,6 +46,7 @@ __all__ = [
     "SourceIndex",
     "TargetContext",
     "TypeKind",
+    "build_context",
     "changed_lines",
     "compare",
     "decode_source",
@@ -57,6 +60,7 @@ __all__ = [
     "line_map",
     "list_files",
     "module_of",
+    "project_sources",
     "project_targets",
     "read_source",
     "select_tests",

@@ -33,8 +33,8 @@ def changed_lines(old_source: str, new_source: str) -> tuple[ChangedBlock, ...]:
 
 def line_map(old_source: str, new_source: str) -> dict[int, int]:
     """Old line number -> new line number of every line whose text stayed (1-based)."""
-    old = [line.strip() for line in old_source.splitlines()]
-    new = [line.strip() for line in new_source.splitlines()]
+    old = [line.strip() for line in old_source.split("\n")]
+    new = [line.strip() for line in new_source.split("\n")]
     head = 0
     while head < min(len(old), len(new)) and old[head] == new[head]:
         head += 1

@@ -99,7 +99,7 @@ class _Comparison:
             parse(after or "")
         except SyntaxError as error:
             self.problems[file] = problem_of(error)
-        whole = ChangedBlock(1, max(1, len((before or "").splitlines())), on_import=True)
+        whole = ChangedBlock(1, (before or "").count("\n") + 1, on_import=True)
         if before is None or after is None or file in self.problems:
             return (whole,)
         if file not in self._old.files or file not in self._new.files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augment.analysis.model import Change, ChangeKind
 from augment.analysis.project import module_of
@@ -47,7 +47,8 @@ def defined_in(tree: ast.Module) -> list[Defined]:
     found: dict[str, Defined] = {}
     for item in _defined(tree.body, "", None):
         if "overload" not in decorator_names(item.node):
-            found[_key(item)] = item
+            key = _key(item)
+            found[key] = replace(item, qualname=key)
     return list(found.values())
 
 
@@ -172,7 +173,7 @@ def _hidden_suite(node: ast.stmt) -> list[ast.stmt]:
 def _key(item: Defined) -> str:
     """The qualname; a property's setter and deleter are kept apart from its getter."""
     names = decorator_names(item.node)
-    return f"{item.qualname}@{names[0]}" if names and names[0] in ("setter", "deleter") else item.qualname
+    return f"{item.qualname}.{names[0]}" if names and names[0] in ("setter", "deleter") else item.qualname
 
 
 def _target(item: Defined, module: str, file: str) -> Target:
@@ -183,7 +184,7 @@ def _target(item: Defined, module: str, file: str) -> Target:
         kind = TargetKind.METHOD if item.owner else TargetKind.FUNCTION
     return Target(
         module=module,
-        qualname=_key(item).replace("@", "."),
+        qualname=item.qualname,
         kind=kind,
         file=file,
         lineno=first_line(node),
