@@ -1,0 +1,353 @@
+"""What ``augment doctor`` looks at: each check returns lines and changes nothing."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from augment.analysis import discover_project
+from augment.config import Settings
+from augment.errors import AugmentError
+from augment.execution import find_interpreter, probe_interpreter
+from augment.records import Project
+from augment.serve import ModelEntry, cached, find_model, models_root
+
+_RAY = ((2, 60), (2, 61))
+_SYS_LANDLOCK_CREATE_RULESET = 444
+_CLONE_NEWUSER = 0x10000000
+
+
+class Status(StrEnum):
+    """How a check came out. Only FAIL keeps Augment from working."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. ``mend`` says what to do, and is empty where all is well."""
+
+    name: str
+    status: Status
+    detail: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is examined: a project's root and the settings that count for it."""
+
+    root: Path
+    settings: Settings
+
+
+def run_checks(subject: Subject) -> Iterator[Check]:
+    """Every check, in the order a person would mend things."""
+    for check in CHECKS:
+        yield from check(subject)
+
+
+def _ok(name: str, detail: str) -> Check:
+    return Check(name, Status.OK, detail)
+
+
+# --------------------------------------------------------------------------- this machine and installation
+
+
+def check_interpreter(_: Subject) -> Iterator[Check]:
+    """Augment's own interpreter."""
+    version, detail = sys.version_info[:2], f"Python {platform.python_version()} at {sys.executable}"
+    if version < (3, 11):
+        yield Check("interpreter", Status.FAIL, detail, "make .venv with Python 3.11 or newer")
+    else:
+        yield _ok("interpreter", detail)
+
+
+def check_ray(subject: Subject) -> Iterator[Check]:
+    """Ray's version from its metadata (importing it takes seconds), and the cluster that was asked for."""
+    if importlib.util.find_spec("ray") is None:
+        yield Check("ray", Status.FAIL, "not installed", "pip install -e . in Augment's folder")
+        return
+    installed = metadata.version("ray")
+    low, high = _RAY
+    if not low <= tuple(int(part) for part in installed.split(".")[:2]) < high:
+        mend = f"pip install 'ray[serve]>={low[0]}.{low[1]},<{high[0]}.{high[1]}'"
+        yield Check("ray", Status.WARN, f"Ray {installed} was not tested with this version of Augment", mend)
+    else:
+        yield _ok("ray", f"Ray {installed}")
+    yield _cluster(subject.settings.service.address or os.environ.get("RAY_ADDRESS"))
+
+
+def _cluster(address: str | None) -> Check:
+    if address in (None, "", "auto", "local"):
+        running = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+        address = running.read_text(encoding="utf-8").strip() if running.is_file() else ""
+        if not address or not _answers(address):
+            return _ok("ray cluster", "none is running; launch starts one of its own")
+    elif address is not None and not _answers(address):
+        return Check(
+            "ray cluster",
+            Status.FAIL,
+            f"nothing answers at {address}",
+            "correct --address or RAY_ADDRESS, or leave both out to start a local Ray",
+        )
+    return _ok("ray cluster", f"running at {address}")
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host or "127.0.0.1", int(port)), timeout=2.0).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def check_model(subject: Subject) -> Iterator[Check]:
+    """Whether the model's files are complete; sizes only, as hashing takes seconds."""
+    model = subject.settings.model
+    if not model.enabled:
+        yield _ok("model", "off (tests come from search alone)")
+        return
+    try:
+        entry = find_model(model.path if model.path and model.source == "path" else model.model_name)
+        yield _model_files(entry)
+    except AugmentError as error:
+        yield Check("model", Status.FAIL, str(error), "augment models list shows what can be used")
+        return
+    yield _memory(entry)
+
+
+def _model_files(entry: ModelEntry) -> Check:
+    if entry.local is not None:
+        return _ok("model", f"{entry.name} at {entry.local}")
+    files = cached(entry)
+    if files is None:
+        mend = f"augment models fetch {entry.name}, or ./scripts/setup_huggingface_models.sh, or launch with --no-model"
+        return Check("model", Status.FAIL, f"{entry.name} is not in {models_root()}", mend)
+    for file in files.files:
+        path = files.folder / file.name
+        size = path.stat().st_size if path.is_file() else None
+        if size != file.bytes:
+            detail = f"{path} is missing" if size is None else f"{path} has {size} bytes, not {file.bytes}"
+            return Check("model", Status.FAIL, detail, f"augment models fetch {entry.name} --force")
+    return _ok("model", f"{entry.name}, complete by size (augment models verify checks the hash)")
+
+
+def _memory(entry: ModelEntry) -> Check:
+    free = psutil.virtual_memory().available
+    detail = f"{free / 1e9:.1f} GB available"
+    if entry.memory_bytes and free < entry.memory_bytes:
+        detail += f", {entry.name} may need {entry.memory_bytes / 1e9:.1f} GB"
+        return Check(
+            "memory", Status.WARN, detail, "close something, choose a smaller model, or launch with --no-model"
+        )
+    return _ok("memory", detail)
+
+
+def check_ports(subject: Subject) -> Iterator[Check]:
+    """The dashboard's and the endpoint's ports: free, or held by a running Augment."""
+    service, model = subject.settings.service, subject.settings.model
+    yield _port("dashboard port", service.host, service.port, "--port")
+    if model.enabled:
+        yield _port("endpoint port", "127.0.0.1", model.endpoint_port, "model.endpoint_port")
+
+
+def _port(name: str, host: str, port: int, setting: str) -> Check:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        if _is_augment(host, port):
+            return _ok(name, f"{host}:{port} is Augment's own, running now")
+        return Check(name, Status.FAIL, f"{host}:{port}: {error.strerror or error}", f"choose another with {setting}")
+    return _ok(name, f"{host}:{port} is free")
+
+
+def _is_augment(host: str, port: int) -> bool:
+    """Whether Augment's dashboard or model endpoint answers there."""
+    for path in ("/api/v1/health", "/v1/models"):
+        try:
+            with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=2.0) as answer:
+                content = json.loads(answer.read(65536))
+        except (OSError, ValueError, urllib.error.URLError):
+            continue
+        if isinstance(content, dict) and ("model" in content or content.get("object") == "list"):
+            return True
+    return False
+
+
+def check_sandbox(_: Subject) -> Iterator[Check]:
+    """What this machine can confine tests with. Containers often block namespaces, so each is tried, not assumed."""
+    bubblewrap, landlock, namespaces = _bubblewrap_works(), _landlock_abi(), _user_namespaces()
+    parts = [
+        f"bubblewrap {'works' if bubblewrap else 'no'}",
+        f"Landlock {f'ABI {landlock}' if landlock else 'no'}",
+        f"user namespaces {'yes' if namespaces else 'no'}",
+    ]
+    tier = sandbox_tier(bubblewrap, landlock, namespaces)
+    detail = f"{tier} ({', '.join(parts)})"
+    if tier == "limits only":
+        mend = "a kernel with Landlock (Linux 5.13) or the package bubblewrap gives more; watch only code you trust"
+        yield Check("sandbox", Status.WARN, detail, mend)
+    else:
+        yield _ok("sandbox", detail)
+
+
+def sandbox_tier(bubblewrap: bool, landlock: int, namespaces: bool) -> str:
+    """The strongest confinement that these abilities allow."""
+    if landlock and bubblewrap:
+        return "namespaces and Landlock"
+    if landlock:
+        return "Landlock"
+    return "namespaces" if bubblewrap or namespaces else "limits only"
+
+
+def _bubblewrap_works() -> bool:
+    program = shutil.which("bwrap")
+    return program is not None and _succeeds([program, "--ro-bind", "/", "/", "--unshare-all", "true"])
+
+
+def _user_namespaces() -> bool:
+    code = f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({_CLONE_NEWUSER}) != 0)"
+    return sys.platform == "linux" and _succeeds([sys.executable, "-I", "-c", code])
+
+
+def _succeeds(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _landlock_abi() -> int:
+    """The kernel's Landlock version, 0 without it. Asking with a null ruleset creates nothing."""
+    if sys.platform != "linux":
+        return 0
+    return max(0, int(ctypes.CDLL(None).syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, 1)))
+
+
+def check_sqlite(_: Subject) -> Iterator[Check]:
+    """SQLite's version: see :func:`has_wal_reset_bug`."""
+    if has_wal_reset_bug(sqlite3.sqlite_version_info[:3]):
+        detail = f"SQLite {sqlite3.sqlite_version} can corrupt a database that two connections write"
+        mend = "Augment writes through one connection, so only other writers must keep off; 3.51.3 and later are mended"
+        yield Check("sqlite", Status.WARN, detail, mend)
+    else:
+        yield _ok("sqlite", f"SQLite {sqlite3.sqlite_version}")
+
+
+def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite may lose the write-ahead log when two connections write: 3.7.0 to 3.51.2, save the mended
+    3.44.6 and 3.50.7 and what follows them in their series."""
+    mended = (version[:2] == (3, 44) and version >= (3, 44, 6)) or (version[:2] == (3, 50) and version >= (3, 50, 7))
+    return (3, 7, 0) <= version <= (3, 51, 2) and not mended
+
+
+# --------------------------------------------------------------------------- the project
+
+
+def check_disk(subject: Subject) -> Iterator[Check]:
+    """Room where results and models are written, and whether the project's folder takes files at all."""
+    for name, folder in (("disk", subject.root), ("disk for models", _existing(models_root()))):
+        free = shutil.disk_usage(folder).free
+        detail = f"{free / 1e9:.1f} GB free at {folder}"
+        if free < 200e6:
+            yield Check(name, Status.FAIL, detail, "free some space: Augment stops writing below 0.2 GB")
+        elif free < 5e9:
+            yield Check(name, Status.WARN, detail, "free some space: results, logs and models grow")
+        else:
+            yield _ok(name, detail)
+    try:
+        with tempfile.TemporaryFile(dir=subject.root):
+            yield _ok("folder", f"{subject.root} can be written")
+    except OSError as error:
+        detail = f"{subject.root} cannot be written: {error.strerror}"
+        yield Check("folder", Status.FAIL, detail, "give yourself write permission on the project's folder")
+
+
+def _existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
+
+
+def check_project(subject: Subject) -> Iterator[Check]:
+    """The project's layout, its interpreter, pytest there, and whether its packages import."""
+    try:
+        python = find_interpreter(subject.root, subject.settings.service.python)
+        project = discover_project(subject.root, python)
+        info = probe_interpreter(python)
+    except AugmentError as error:
+        yield Check(
+            "project", Status.FAIL, str(error), "name the project's root folder, and its interpreter with --python"
+        )
+        return
+    yield _ok("project", f"{project.name}: {', '.join(project.packages) or 'no packages'}")
+    if info.missing:
+        detail = f"{info} lacks {', '.join(info.missing)}"
+        yield Check("pytest", Status.WARN, detail, "nothing, if Augment's overlay fits; else install them there")
+    else:
+        yield _ok("pytest", f"{info.tools['pytest']} in {info}")
+    yield _imports(project)
+
+
+def _imports(project: Project) -> Check:
+    """Import the packages in the project's interpreter, each alone, so that the first that fails is named."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: importlib.import_module(name)\n"
+        "    except BaseException as error: sys.exit(f'{name}: {type(error).__name__}: {error}')\n"
+    )
+    roots = os.pathsep.join(str(Path(project.root) / folder) for folder in project.source_roots)
+    try:
+        done = subprocess.run(
+            [project.interpreter, "-B", "-c", code, *project.packages],
+            cwd=project.root,
+            env={"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": roots},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Check("imports", Status.FAIL, "importing took over 60 s", "look for work done at import time")
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or [f"the interpreter ended with status {done.returncode}"])[-1]
+        return Check(
+            "imports", Status.FAIL, reason, f"mend the import, or install what is missing for {project.interpreter}"
+        )
+    return _ok("imports", f"{len(project.packages)} of {len(project.packages)} packages import")
+
+
+CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
+    check_interpreter,
+    check_ray,
+    check_model,
+    check_ports,
+    check_sandbox,
+    check_sqlite,
+    check_disk,
+    check_project,
+)
