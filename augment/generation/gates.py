@@ -215,22 +215,15 @@ class Judge:
                 judgement.reject(item.candidate, "target", f"no line of {target.id} ran")
             else:
                 waiting.append(item)
-        chosen: list[tuple[_Tried, Gain]] = []
-        while waiting:
-            best = max(waiting, key=lambda item: self._worth(item))
-            gain = self._ledger.gain(best.trial.coverage)
-            if not gain and self._settings.enabled("gain"):
-                break
-            waiting.remove(best)
-            self._ledger.add(best.trial.coverage)
-            chosen.append((best, gain))
-        for item in waiting:
+        chosen, useless = _greedy(waiting, self._ledger.copy(), self._settings.enabled("gain"))
+        for item in useless:
             judgement.reject(item.candidate, "gain", "no line or branch that is not covered already")
-        return self._stable(chosen, judgement)
-
-    def _worth(self, item: _Tried) -> tuple[int, int, int]:
-        gain = self._ledger.gain(item.trial.coverage)
-        return gain.lines + gain.branches, item.candidate.source.count("assert "), -len(item.candidate.source)
+        proven = self._stable(chosen, judgement)
+        kept = {item.candidate.id for item in proven}
+        for item, _ in chosen:
+            if item.candidate.id in kept:
+                self._ledger.add(item.trial.coverage)
+        return proven
 
     def _stable(self, chosen: Sequence[tuple[_Tried, Gain]], judgement: Judgement) -> list[Proven]:
         """Five more runs: no single way of rerunning shows all kinds of flakiness."""
@@ -254,6 +247,28 @@ class Judge:
                 error = next((trial.fault or trial.error for trial in trials if not trial.passed), "did not run")
                 judgement.reject(item.candidate, "stable", error)
         return proven
+
+
+def _greedy(
+    waiting: Sequence[_Tried], ledger: Ledger, must_gain: bool
+) -> tuple[list[tuple[_Tried, Gain]], list[_Tried]]:
+    """Take the test that adds most, again and again, until none adds anything. The rest come second."""
+    left = list(waiting)
+    chosen: list[tuple[_Tried, Gain]] = []
+
+    def worth(item: _Tried) -> tuple[int, int, int]:
+        gain = ledger.gain(item.trial.coverage)
+        return gain.lines + gain.branches, item.candidate.source.count("assert "), -len(item.candidate.source)
+
+    while left:
+        best = max(left, key=worth)
+        gain = ledger.gain(best.trial.coverage)
+        if not gain and must_gain:
+            break
+        left.remove(best)
+        ledger.add(best.trial.coverage)
+        chosen.append((best, gain))
+    return chosen, left
 
 
 def _collection_gate(error: str) -> str:
