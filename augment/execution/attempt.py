@@ -1,0 +1,197 @@
+"""One runner at work on one order: its events taken in, its output kept, its limits watched from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import time
+from dataclasses import dataclass
+
+from augment.execution.ledger import Event, Ledger
+from augment.execution.runner.process import stack_signal
+from augment.execution.source import Runner
+from augment.records import Fault, FaultKind
+from augment.seams import Limits
+
+_TICK_S = 0.05
+_MEMORY_EVERY_S = 0.1
+_START_S = 60.0
+"""How long an interpreter may take to import pytest, before the batch's own clock matters."""
+_CHUNK = 1 << 16
+
+
+class OutputTail:
+    """What pytest and the tests print, up to a limit; what is beyond is counted and said."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self._cut = 0
+
+    def add(self, data: bytes) -> None:
+        """Keep what there is room for."""
+        room = max(0, self._limit - len(self._kept))
+        self._kept += data[:room]
+        self._cut += max(0, len(data) - room)
+
+    def text(self) -> str:
+        """All that was kept, and how much was not."""
+        said = f"\n[output cut: {self._cut} more bytes]\n" if self._cut else ""
+        return self._kept.decode("utf-8", "replace") + said
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A runner that was lost. ``final`` ends the whole batch; otherwise only the test under way is lost."""
+
+    fault: Fault
+    final: bool = False
+
+
+class RunnerUnusableError(Exception):
+    """The interpreter lacks what the runner needs; the text says what."""
+
+
+class Attempt:
+    """Follows one runner until it is done or lost. ``wake`` is a descriptor that becomes readable on cancel."""
+
+    def __init__(
+        self, runner: Runner, ledger: Ledger, limits: Limits, deadline: float, wake: int, output: OutputTail
+    ) -> None:
+        self._runner = runner
+        self._ledger = ledger
+        self._limits = limits
+        self._deadline = deadline
+        self._wake = wake
+        self._output = output
+        self._buffer = bytearray()
+        self._test_began = 0.0
+        self._next_memory = 0.0
+        self._events_open = True
+        self._cancelled = False
+
+    @property
+    def test_seconds(self) -> float:
+        """How long the test under way has been running."""
+        return time.monotonic() - self._test_began if self._ledger.running is not None else 0.0
+
+    def follow(self) -> Loss | None:
+        """Return None once the runner has told everything, else how it was lost."""
+        with selectors.DefaultSelector() as selector:
+            for descriptor in (self._runner.events, self._runner.output, self._wake):
+                selector.register(descriptor, selectors.EVENT_READ)
+            while not self._ledger.done:
+                for key, _ in selector.select(_TICK_S):
+                    self._read(selector, key.fd)
+                loss = self._loss()
+                if loss is not None:
+                    self._drain_output()
+                    return loss
+            self._drain_output()
+        return None
+
+    def _read(self, selector: selectors.BaseSelector, descriptor: int) -> None:
+        if descriptor == self._wake:
+            self._cancelled = True
+            return
+        data = os.read(descriptor, _CHUNK)
+        if not data:
+            selector.unregister(descriptor)
+            self._events_open = self._events_open and descriptor != self._runner.events
+        elif descriptor == self._runner.output:
+            self._output.add(data)
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        self._buffer += data
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = bytearray(rest)
+        for line in lines:
+            event: Event = json.loads(bytes(line))
+            if event["kind"] == "unusable":
+                raise RunnerUnusableError(event["detail"])
+            if event["kind"] == "started":
+                self._test_began = time.monotonic()
+            self._ledger.take(event)
+
+    def _drain_output(self) -> None:
+        os.set_blocking(self._runner.output, False)
+        for _ in range(1 + self._limits.output_bytes // _CHUNK):
+            try:
+                data = os.read(self._runner.output, _CHUNK)
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self._output.add(data)
+
+    # ------------------------------------------------------------------- limits
+
+    def _loss(self) -> Loss | None:
+        if self._ledger.done:
+            return None
+        if self._cancelled:
+            return Loss(Fault(FaultKind.SUPERSEDED, "cancelled"), final=True)
+        if not self._events_open or not self._runner.alive():
+            return self._crash()
+        return self._too_long() or self._too_much_memory()
+
+    def _crash(self) -> Loss | None:
+        status = self._runner.wait(2.0)
+        if self._events_open:
+            return None  # what it told last is still in the pipe
+        if status is not None and status == -signal.SIGXCPU:
+            return Loss(Fault(FaultKind.TIMEOUT, f"used more than {self._limits.cpu_s} s of CPU time"))
+        return Loss(Fault(FaultKind.CRASH, _ended(status)))
+
+    def _too_long(self) -> Loss | None:
+        now = time.monotonic()
+        if now > self._deadline:
+            detail = f"the batch took longer than {self._limits.wall_s:g} s\n{self._stacks()}"
+            return Loss(Fault(FaultKind.TIMEOUT, detail.rstrip()), final=True)
+        if not self._ledger.ready and now > self._runner.born + max(_START_S, self._limits.wall_s):
+            return Loss(Fault(FaultKind.WORKER_LOST, "the interpreter did not get ready"), final=True)
+        limit = self._limits.test_s
+        if limit is not None and self._ledger.running is not None and self.test_seconds > limit:
+            return Loss(Fault(FaultKind.TIMEOUT, f"the test took longer than {limit:g} s\n{self._stacks()}".rstrip()))
+        return None
+
+    def _stacks(self) -> str:
+        """Ask the runner where it is. Works while C code holds the interpreter lock, unlike a thread inside."""
+        if not self._ledger.ready:
+            return ""
+        self._runner.signal(stack_signal())
+        path, before = self._runner.stack_file, ""
+        for _ in range(10):
+            time.sleep(0.02)
+            text = path.read_text(errors="replace") if path.exists() else ""
+            if text and text == before:
+                break
+            before = text
+        return before[:16_000]
+
+    def _too_much_memory(self) -> Loss | None:
+        limit, now = self._limits.memory_bytes, time.monotonic()
+        if limit is None or now < self._next_memory:
+            return None
+        used = self._runner.resident_bytes()
+        self._next_memory = now + _MEMORY_EVERY_S
+        if used <= limit:
+            return None
+        detail = f"used {used / 2**20:.0f} MiB of memory; the limit is {limit / 2**20:.0f} MiB"
+        return Loss(Fault(FaultKind.OUT_OF_MEMORY, detail))
+
+
+def _ended(status: int | None) -> str:
+    if status is None:
+        return "the process closed its side of the connection"
+    if status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        return f"the process was ended by {name}"
+    return f"the process exited with status {status}"

@@ -1,0 +1,59 @@
+"""What a test process may see of the environment: the user's own less secrets, or an allow-list."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_SECRET = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL|(^|_)AUTH(_|$)|(^|_)PAT$",
+    re.IGNORECASE,
+)
+# These belong to Augment's process and its Ray, not to the project.
+_OURS = re.compile(
+    r"^(RAY_|AUGMENT_|COVERAGE_|COV_CORE_|GRADIO_|OPENVINO_|PYTEST_)|^PYTHON(HOME|PATH|STARTUP|HASHSEED)$"
+)
+_ALLOWED = re.compile(r"^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|LD_LIBRARY_PATH)$")
+
+
+def batch_environment(
+    interpreter: str, root: str, scratch: Path, *, trusted: bool, outer: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The variables for a test process whose temporary files go to ``scratch``.
+
+    Trusted: those of ``outer`` (this process's own) whose names do not look like secrets. Otherwise an allow-list, and
+    a home of its own. Folders of PYTHONPATH that lie in the project are kept.
+    """
+    outer = os.environ if outer is None else outer
+    if trusted:
+        seen = {name: value for name, value in outer.items() if not _SECRET.search(name) and not _OURS.search(name)}
+        if "RAY_RAYLET_PID" in outer:
+            seen.pop("OMP_NUM_THREADS", None)  # Ray sets it for its worker, not the user
+        _keep_project_path(seen, outer, root)
+    else:
+        seen = {name: value for name, value in outer.items() if _ALLOWED.search(name)}
+        home = scratch / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        seen |= {"HOME": str(home), "TMPDIR": str(scratch), "TERM": "dumb", "USER": "augment", "LOGNAME": "augment"}
+    # Temporary folders of pytest go with the batch, and the user's own last three are not pushed out.
+    seen["PYTEST_DEBUG_TEMPROOT"] = str(scratch)
+    _activate(seen, interpreter)
+    return seen
+
+
+def _keep_project_path(seen: dict[str, str], outer: Mapping[str, str], root: str) -> None:
+    entries = [entry for entry in outer.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    kept = [entry for entry in entries if Path(entry).is_absolute() and Path(entry).is_relative_to(root)]
+    if kept:
+        seen["PYTHONPATH"] = os.pathsep.join(kept)
+
+
+def _activate(seen: dict[str, str], interpreter: str) -> None:
+    """Let commands that tests start find the project's interpreter, not Augment's."""
+    folder = Path(interpreter).parent
+    seen.pop("VIRTUAL_ENV", None)
+    if (folder.parent / "pyvenv.cfg").exists():
+        seen["VIRTUAL_ENV"] = str(folder.parent)
+    seen["PATH"] = os.pathsep.join([str(folder), seen.get("PATH", os.defpath)])

@@ -1,0 +1,120 @@
+"""The project's own Python interpreter: which one it is, and what it can already do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from augment.errors import ProjectError
+
+TOOLS = ("pytest", "coverage", "hypothesis")
+"""What the runner and the tests that Augment writes need in an interpreter."""
+
+_PROBE = """
+import json, sys, sysconfig
+def version(name):
+    from importlib import metadata, util
+    if util.find_spec(name) is None:
+        return None
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+tools = {name: version(name) for name in %r} if sys.version_info >= (3, 8) else {}
+print(json.dumps({"version": list(sys.version_info[:3]), "implementation": sys.implementation.name, "tools": tools,
+                  "prefix": sys.prefix, "site": sysconfig.get_paths()["purelib"]}))
+"""
+
+_OLDEST = (3, 9)
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterInfo:
+    """What an interpreter says of itself. ``tools`` maps pytest, coverage and hypothesis to their version, or None."""
+
+    path: str
+    version: tuple[int, int, int]
+    implementation: str
+    tools: Mapping[str, str | None]
+    prefix: str
+    site: str
+    """The folder that ``pip install`` writes to."""
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """The language version, such as (3, 11)."""
+        return self.version[:2]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The tools that this interpreter lacks."""
+        return tuple(name for name in TOOLS if self.tools.get(name) is None)
+
+    def __str__(self) -> str:
+        return f"{self.path} (Python {self.version[0]}.{self.version[1]})"
+
+
+def probe_interpreter(path: str | Path) -> InterpreterInfo:
+    """Start the interpreter once and ask what it is and has (about 50 ms).
+
+    Raises :class:`ProjectError` when it cannot be started or is older than Python 3.9.
+    """
+    try:
+        # -P and -I would hide what the project sees; a probe from / keeps the current folder out of the answer.
+        done = subprocess.run(
+            [str(path), "-c", _PROBE % (TOOLS,)], capture_output=True, text=True, timeout=30, cwd="/", check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProjectError(
+            f"The interpreter {path} cannot be started ({error}); name another with --python."
+        ) from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ProjectError(f"The interpreter {path} does not work ({last}); name another with --python.")
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    version = tuple(answer["version"])
+    if version < _OLDEST:
+        raise ProjectError(
+            f"The interpreter {path} is Python {version[0]}.{version[1]}; Augment needs 3.9 or newer: "
+            "name another with --python."
+        )
+    return InterpreterInfo(
+        path=str(path),
+        version=(version[0], version[1], version[2]),
+        implementation=answer["implementation"],
+        tools=answer["tools"],
+        prefix=answer["prefix"],
+        site=answer["site"],
+    )
+
+
+def find_interpreter(project_root: str | Path, explicit: str | None = None) -> str:
+    """The interpreter to run the project's tests with, as an absolute path.
+
+    ``explicit`` (a path, a virtual environment's folder or a command name) wins; then the project's ``.venv`` or
+    ``venv``; then the interpreter that runs Augment. Raises :class:`ProjectError` when ``explicit`` is not there.
+    """
+    if explicit:
+        return _named_interpreter(explicit)
+    for folder in (".venv", "venv"):
+        candidate = Path(project_root) / folder / "bin" / "python"
+        if candidate.exists():
+            return str(candidate.absolute())
+    return sys.executable
+
+
+def _named_interpreter(name: str) -> str:
+    path = Path(name).expanduser()
+    if (path / "bin" / "python").exists():
+        return str((path / "bin" / "python").absolute())
+    if path.is_file():
+        return str(path.absolute())
+    found = shutil.which(name)
+    if found is None:
+        raise ProjectError(f"There is no Python interpreter at {name!r}: check --python.")
+    return str(Path(found).absolute())

@@ -1,0 +1,270 @@
+"""The executor for one machine: a batch is a fresh process of the project's interpreter, or several after faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from augment.errors import ProjectError
+from augment.execution.attempt import Attempt, Loss, OutputTail, RunnerUnusableError
+from augment.execution.interpreter import InterpreterInfo, probe_interpreter
+from augment.execution.ledger import Ledger, Rounds
+from augment.execution.overlay import ensure_overlay
+from augment.execution.shapes import CoverageBuilder, ShapeMemory
+from augment.execution.source import PrimedRunners, RunnerKind, RunnerSource, borrowed
+from augment.execution.workspace import RevisionGoneError, Workspaces
+from augment.records import Fault, FaultKind
+from augment.seams import Batch, BatchResult, VerdictSink
+
+_VERDICT_OUTPUT = 64 * 1024
+"""Characters kept of one test's output."""
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """One batch on its way. Writing to ``ring`` wakes whoever follows its runner."""
+
+    wake: int
+    ring: int
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class _Work:
+    """What the attempts of one batch share."""
+
+    batch: Batch
+    ticket: _Ticket
+    kind: RunnerKind
+    cwd: str
+    ledger: Ledger
+    coverage: CoverageBuilder
+    output: OutputTail
+    deadline: float
+    args: list[str] = field(default_factory=list)
+
+
+class LocalExecutor:
+    """Runs batches on this machine, at most ``max_concurrent`` at once; further callers of :meth:`run` wait.
+
+    ``cache_dir`` holds overlays (default: the user's cache folder), ``scratch_dir`` the private copies (default:
+    ``.augment/work`` in the project). ``source`` gives runners; by default the next one is kept ready.
+    """
+
+    def __init__(
+        self,
+        max_concurrent: int,
+        cache_dir: Path | None = None,
+        scratch_dir: Path | None = None,
+        source: RunnerSource | None = None,
+    ) -> None:
+        self._max_concurrent = max(1, max_concurrent)
+        self._cache_dir = cache_dir
+        self._workspaces = Workspaces(scratch_dir)
+        self._source = source or PrimedRunners(depth=min(2, self._max_concurrent))
+        self._shapes = ShapeMemory()
+        self._interpreters: dict[str, tuple[InterpreterInfo, str]] = {}
+        self._tickets: dict[str, _Ticket] = {}
+        self._active = 0
+        self._closed = False
+        self._turn = threading.Condition()
+
+    def prime(self, batch: Batch) -> None:
+        """Get a runner ready, in the background, for batches like this one (same root, interpreter and trust)."""
+        self._source.refill(self._kind(batch))
+
+    def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
+        """Run ``batch`` and wait for it; ``on_verdict`` is called from this thread as each test ends.
+
+        Raises :class:`ProjectError` when the interpreter or the private copy cannot be used.
+        """
+        began = time.monotonic()
+        with self._ticket(batch.id) as ticket:
+            if not self._await_turn(ticket):
+                return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, "cancelled before it began"))
+            try:
+                return self._run(batch, ticket, on_verdict, began)
+            finally:
+                with self._turn:
+                    self._active -= 1
+                    self._turn.notify()
+
+    def cancel(self, batch_id: str) -> None:
+        """End a batch early; its run returns with a *superseded* fault. Unknown ids are ignored."""
+        with self._turn:
+            ticket = self._tickets.get(batch_id)
+            if ticket is not None and not ticket.cancelled:
+                ticket.cancelled = True
+                os.write(ticket.ring, b"x")
+                self._turn.notify_all()
+
+    def close(self) -> None:
+        """Cancel every batch, wait until none runs, end waiting runners, delete private copies. Idempotent."""
+        with self._turn:
+            self._closed = True
+            batches = list(self._tickets)
+        for batch_id in batches:
+            self.cancel(batch_id)
+        with self._turn:
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: not self._active, timeout=10.0)
+        self._source.close()
+        self._workspaces.close()
+
+    # -------------------------------------------------------------------- turns
+
+    @contextmanager
+    def _ticket(self, batch_id: str) -> Iterator[_Ticket]:
+        ticket = _Ticket(*os.pipe())
+        with self._turn:
+            self._tickets[batch_id] = ticket
+        try:
+            yield ticket
+        finally:
+            with self._turn:
+                if self._tickets.get(batch_id) is ticket:
+                    del self._tickets[batch_id]
+                os.close(ticket.wake)
+                os.close(ticket.ring)
+
+    def _await_turn(self, ticket: _Ticket) -> bool:
+        with self._turn:
+            self._turn.wait_for(lambda: ticket.cancelled or self._closed or self._active < self._max_concurrent)
+            if ticket.cancelled or self._closed:
+                return False
+            self._active += 1
+            return True
+
+    # ---------------------------------------------------------------- one batch
+
+    def _run(self, batch: Batch, ticket: _Ticket, on_verdict: VerdictSink | None, began: float) -> BatchResult:
+        if not batch.private:
+            return self._run_in(batch, str(Path(batch.root).absolute()), ticket, on_verdict, began)
+        if batch.snapshot is None:
+            raise ProjectError(f"The batch {batch.id} asks for a private copy and names no revision.")
+        with self._workspaces.borrow(batch.root) as workspace:
+            try:
+                workspace.sync(Path(batch.root), batch.snapshot, batch.files)
+            except RevisionGoneError as gone:
+                return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, str(gone)))
+            return self._run_in(batch, str(workspace.folder.absolute()), ticket, on_verdict, began)
+
+    def _run_in(
+        self, batch: Batch, cwd: str, ticket: _Ticket, on_verdict: VerdictSink | None, began: float
+    ) -> BatchResult:
+        kind = self._kind(batch)
+        coverage = CoverageBuilder(batch.interpreter, self._shapes, trusted=batch.trusted)
+        output = OutputTail(batch.limits.output_bytes)
+        ledger = Ledger(batch, coverage, on_verdict)
+        wanted, gone = _existing(batch, cwd)
+        ledger.note_missing(gone)
+        work = _Work(batch, ticket, kind, cwd, ledger, coverage, output, time.monotonic() + batch.limits.wall_s)
+        work.args = _arguments(batch, cwd, wanted)
+        if wanted or not batch.nodeids:
+            self._attempts(work, wanted)
+        return ledger.result(output.text(), time.monotonic() - began)
+
+    def _attempts(self, work: _Work, wanted: list[str]) -> None:
+        """Runners one after the other: each that is lost costs one test, so there are no more of them than tests."""
+        rounds = work.ledger.all_rounds()
+        while rounds:
+            loss, seconds = self._attempt(work, rounds)
+            if loss is None:
+                rounds = []
+                missing = _named(work.ledger.missing, wanted, work.cwd)
+                if missing:
+                    # pytest runs nothing at all when one node id does not exist; the others still matter.
+                    work.ledger.note_missing(missing)
+                    work.ledger.missing.clear()
+                    wanted = [nodeid for nodeid in wanted if nodeid not in missing]
+                    work.args = _arguments(work.batch, work.cwd, wanted)
+                    rounds = work.ledger.all_rounds() if wanted else []
+            elif loss.final or not work.ledger.lose_running(loss.fault, seconds):
+                work.ledger.give_up(loss.fault)
+                rounds = []
+            else:
+                rounds = work.ledger.remaining_rounds()
+
+    def _attempt(self, work: _Work, rounds: Rounds) -> tuple[Loss | None, float]:
+        work.ledger.next_attempt()
+        with borrowed(self._source, work.kind) as runner:
+            order = _order(work, rounds, str(runner.stack_file))
+            runner.order(json.dumps(order).encode())
+            attempt = Attempt(runner, work.ledger, work.batch.limits, work.deadline, work.ticket.wake, work.output)
+            try:
+                return attempt.follow(), attempt.test_seconds
+            except RunnerUnusableError as error:
+                with suppress(KeyError):
+                    del self._interpreters[work.batch.interpreter]
+                raise ProjectError(
+                    f"pytest cannot be imported by {work.batch.interpreter} ({error}): install it there."
+                ) from error
+
+    def _kind(self, batch: Batch) -> RunnerKind:
+        root = str(Path(batch.root).absolute())
+        overlay = self._interpreter(batch.interpreter)[1]
+        return RunnerKind(batch.interpreter, root, overlay, batch.trusted, batch.hash_seed)
+
+    def _interpreter(self, path: str) -> tuple[InterpreterInfo, str]:
+        known = self._interpreters.get(path)
+        if known is None:
+            info = probe_interpreter(path)
+            known = self._interpreters[path] = (info, ensure_overlay(info, self._cache_dir))
+        return known
+
+
+def _existing(batch: Batch, cwd: str) -> tuple[list[str], list[str]]:
+    """The node ids whose file or folder is there, and the others."""
+    there: list[str] = []
+    gone: list[str] = []
+    for nodeid in batch.nodeids:
+        path = Path(cwd) / nodeid.partition("::")[0]
+        (there if path.exists() else gone).append(nodeid)
+    return there, gone
+
+
+def _named(reported: list[str], wanted: list[str], cwd: str) -> list[str]:
+    """Which of the node ids asked for pytest did not find; it reports them with absolute paths."""
+    found = {os.path.normpath(name.partition("::")[0]) + name[len(name.partition("::")[0]) :] for name in reported}
+    return [nodeid for nodeid in wanted if _absolute(nodeid, cwd) in found]
+
+
+def _absolute(nodeid: str, cwd: str) -> str:
+    path, mark, rest = nodeid.partition("::")
+    return os.path.normpath(Path(cwd) / path) + mark + rest
+
+
+def _arguments(batch: Batch, cwd: str, nodeids: list[str]) -> list[str]:
+    # --maxfail=0: a project's own -x would leave tests without a verdict. The cache goes with the batch.
+    args = ["--color=no", "--maxfail=0", *batch.pytest_args]
+    if batch.private:
+        # The copy lies inside the project, whose own conftest.py must not be taken for one of the copy's.
+        args += [f"--rootdir={cwd}", f"--confcutdir={cwd}"]
+    return [*args, *nodeids]
+
+
+def _order(work: _Work, rounds: Rounds, stack_file: str) -> dict[str, Any]:
+    batch = work.batch
+    return {
+        "args": [f"--override-ini=cache_dir={Path(stack_file).parent / 'cache'}", *work.args],
+        "cwd": work.cwd,
+        "project_root": work.kind.root,
+        "source_roots": list(batch.source_roots),
+        "private": batch.private,
+        "rounds": rounds,
+        "coverage": batch.coverage,
+        "measure": list(batch.measure),
+        "known": work.coverage.known if batch.coverage else [],
+        "shuffle_seed": batch.shuffle_seed,
+        "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
+        "cpu_s": batch.limits.cpu_s,
+        "file_bytes": batch.limits.file_bytes,
+        "stack_file": stack_file,
+    }

@@ -1,0 +1,232 @@
+# Paths stay plain strings here: they are compared as pytest, coverage and the import system give them.
+# ruff: noqa: PTH100, PTH118, PTH120
+"""The pytest plugin: what is collected, each verdict as its test ends, details of failures, observed values."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import errno
+import os
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .events import Emitter, clip
+from .measure import Measurement
+
+_REPR_LIMIT = 4000
+_MESSAGE_LIMIT = 4000
+_NOT_FOUND = re.compile(r"(?:not found: |found no collectors for )(.+)")
+_PYTEST_FOLDERS = tuple(
+    os.path.dirname(os.path.abspath(str(module.__file__))) + os.sep
+    for module in (pytest, __import__("_pytest"), __import__("pluggy"))
+)
+
+
+class Reporter:
+    """One round of pytest, told to Augment. ``only`` narrows what is collected to these node ids."""
+
+    def __init__(
+        self, emitter: Emitter, order: dict[str, Any], only: list[str] | None, measurement: Measurement | None
+    ) -> None:
+        self._emitter = emitter
+        self._cwd = order["cwd"]
+        self._shuffle_seed = order["shuffle_seed"]
+        self._output_limit = order["output_limit"]
+        self._only = None if only is None else set(only)
+        self._measurement = measurement
+        self._root = self._cwd
+        self._reports = {}  # type: dict[str, list[Any]]
+        self._too_big = False
+        self.nodeid = ""
+
+    # ----------------------------------------------------------------- set-up
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_load_initial_conftests(self, early_config: Any, args: list[str]) -> Iterator[None]:
+        """Switch off what would fight with Augment's own measuring and spreading, where the project asks for it."""
+        known = early_config.known_args_namespace
+        if hasattr(known, "no_cov"):
+            args.append("--no-cov")
+            known.no_cov, known.cov_source = True, []
+        if hasattr(known, "numprocesses"):
+            args.append("--numprocesses=0")
+        yield
+
+    def pytest_sessionstart(self, session: Any) -> None:
+        """Learn where node ids start from."""
+        self._root = str(session.config.rootpath)
+
+    def name(self, nodeid: str) -> str:
+        """A node id relative to the project's root, whatever folder pytest took for its own root."""
+        if self._root == self._cwd:
+            return nodeid
+        path, mark, rest = nodeid.partition("::")
+        moved = os.path.relpath(os.path.join(self._root, path), self._cwd)
+        return moved.replace(os.sep, "/") + mark + rest
+
+    # ------------------------------------------------------------- collection
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """Tell of a file that cannot be collected."""
+        if report.failed:
+            text = clip(str(report.longrepr), self._output_limit)
+            self._emitter.send("uncollectable", file=self.name(report.nodeid).partition("::")[0], text=text)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: Any, items: list[Any]) -> None:
+        """Narrow and shuffle."""
+        if self._only is not None:
+            dropped = [item for item in items if self.name(item.nodeid) not in self._only]
+            if dropped:
+                config.hook.pytest_deselected(items=dropped)
+                items[:] = [item for item in items if self.name(item.nodeid) in self._only]
+        if self._shuffle_seed is not None:
+            items.sort(key=lambda item: item.nodeid)
+            random.Random(self._shuffle_seed).shuffle(items)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """Tell of node ids that do not exist: pytest then runs nothing."""
+        outcome = yield
+        info = outcome.excinfo  # type: ignore[attr-defined]
+        if info is not None and issubclass(info[0], pytest.UsageError):
+            texts = [_NOT_FOUND.match(str(text)) for text in info[1].args]
+            self._emitter.send("not_found", nodeids=[found.group(1) for found in texts if found])
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        """Tell what will run."""
+        self._emitter.send("collected", nodeids=[self.name(item.nodeid) for item in session.items])
+
+    # ---------------------------------------------------------------- running
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
+        """Tell that a test begins; count what runs until its end to it."""
+        self.nodeid = self.name(item.nodeid)
+        self._too_big = False
+        self._emitter.send("started", nodeid=self.nodeid)
+        if self._measurement is not None:
+            self._measurement.switch(self.nodeid)
+        yield
+        if self._measurement is not None:
+            self._measurement.switch("")
+        self.nodeid = ""
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+        """Tell details of a failure, for repair."""
+        outcome = yield
+        report = outcome.get_result()  # type: ignore[attr-defined]
+        if call.excinfo is None or not report.failed:
+            return
+        error = call.excinfo.value
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            self._too_big = True
+        frames = [str(entry.path) for entry in call.excinfo.traceback]
+        lines = [entry.lineno + 1 for entry in call.excinfo.traceback if str(entry.path) == str(item.path)]
+        self._emitter.send(
+            "failure",
+            nodeid=self.name(item.nodeid),
+            exception=f"{type(error).__module__}.{type(error).__qualname__}",
+            message=clip(_text(error), _MESSAGE_LIMIT),
+            test_lineno=lines[-1] if lines else None,
+            origin=self._origin(frames, str(item.path)),
+        )
+
+    def _origin(self, frames: list[str], test_file: str) -> str:
+        outside = [path for path in frames if not path.startswith(_PYTEST_FOLDERS)]
+        innermost = outside[-1] if outside else ""
+        if innermost == test_file:
+            return "test"
+        if innermost.startswith(self._cwd + os.sep) and "site-packages" not in innermost:
+            return "project"
+        return "other"
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Remember one phase of a test."""
+        self._reports.setdefault(report.nodeid, []).append(report)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Tell the verdict as soon as the test is over."""
+        reports = self._reports.pop(nodeid, [])
+        self._emitter.send(
+            "verdict",
+            nodeid=self.name(nodeid),
+            outcome="file too big" if self._too_big else merged_outcome(reports),
+            duration_s=sum(report.duration for report in reports),
+            output=clip("\n".join(_shown(reports)), self._output_limit),
+        )
+
+    # ------------------------------------------------------------ observation
+
+    def observe(self, slot: int, value: Any) -> Any:
+        """Record a value that a test wants to know, and give it back."""
+        text = _text(value, repr)
+        cut = len(text) > _REPR_LIMIT
+        self._emitter.send(
+            "observation",
+            nodeid=self.nodeid,
+            slot=slot,
+            type=f"{type(value).__module__}.{type(value).__qualname__}",
+            repr=text[:_REPR_LIMIT],
+            literal=not cut and _is_literal(text, value),
+        )
+        return value
+
+    def install(self) -> None:
+        """Offer :meth:`observe` to tests as a builtin."""
+        builtins.__augment_observe__ = self.observe  # type: ignore[attr-defined]
+
+
+def merged_outcome(reports: list[Any]) -> str:
+    """One word for the phases of a test: a failing call outweighs a failing set-up or clean-up."""
+    failed = {report.when for report in reports if report.outcome == "failed"}
+    if "call" in failed:
+        return "failed"
+    if failed:
+        return "error"
+    skipped = [report for report in reports if report.outcome == "skipped"]
+    if any(hasattr(report, "wasxfail") for report in skipped):
+        return "xfailed"
+    return "skipped" if skipped else "passed"
+
+
+def _shown(reports: list[Any]) -> Iterator[str]:
+    failed = [report for report in reports if report.outcome == "failed"]
+    for report in failed:
+        yield report.longreprtext
+    if failed:
+        for title, text in failed[-1].sections:
+            yield f"----- {title} -----\n{text}"
+        return
+    for report in reports:
+        if report.outcome == "skipped":
+            yield _reason(report)
+
+
+def _reason(report: Any) -> str:
+    if hasattr(report, "wasxfail"):
+        return str(report.wasxfail)
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    return str(report.longrepr)
+
+
+def _text(value: Any, how: Any = str) -> str:
+    try:
+        return str(how(value))
+    except Exception as error:  # noqa: BLE001 - a project's own __repr__ may raise anything; it is told, not hidden
+        return f"<{type(value).__qualname__} whose {how.__name__} raises {type(error).__qualname__}>"
+
+
+def _is_literal(text: str, value: Any) -> bool:
+    try:
+        again = ast.literal_eval(text)
+        return type(again) is type(value) and bool(again == value)
+    except Exception:  # noqa: BLE001 - not a literal, or the comparison of the project's own type raises
+        return False

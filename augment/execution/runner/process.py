@@ -1,0 +1,159 @@
+# Paths stay plain strings here: they are compared as pytest, coverage and the import system give them.
+# ruff: noqa: PTH113, PTH118, PTH123
+"""What the runner does to its own process: limits, ties to its parent, a look that a test finds sane."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import resource
+import signal
+import sys
+import types
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_KEPT_FOR_STACKS: list[Any] = []
+
+
+def stack_signal() -> int:
+    """The signal that makes the runner write its stacks; one that test suites do not use."""
+    return signal.SIGRTMIN + 13 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
+
+
+def tie_to_parent() -> None:
+    """Die when the parent dies, and adopt orphaned grandchildren so that the parent can find and end them."""
+    if not sys.platform.startswith("linux"):
+        _watch_parent_from_thread()
+        return
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+    except (ImportError, OSError):
+        _watch_parent_from_thread()
+        return
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _watch_parent_from_thread() -> None:
+    # Without prctl a thread has to do it; on Linux there is none, since Python warns of forks in threaded processes.
+    import threading
+    import time
+
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True, name="augment-parent").start()
+
+
+def read_order() -> bytes | None:
+    """Wait for one line on standard input and return it, None at its end; tests then find an empty input."""
+    with os.fdopen(os.dup(0), "rb") as control:
+        line = control.readline()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return line if line.endswith(b"\n") else None
+
+
+def set_limits(cpu_s: float | None, file_bytes: int | None) -> None:
+    """Limit CPU seconds (counted from now) and the size of a file; no core dumps."""
+    _limit(resource.RLIMIT_CORE, 0)
+    if file_bytes is not None:
+        _limit(resource.RLIMIT_FSIZE, file_bytes)
+    if cpu_s is not None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + cpu_s) + 1)
+
+
+def _limit(what: int, value: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(what, (value, value if what != resource.RLIMIT_CPU else hard))
+
+
+def dump_stacks_on_signal(path: str) -> None:
+    """Write every thread's stack to ``path`` when asked by signal, even while C code holds the interpreter lock."""
+    file = open(path, "w")  # noqa: SIM115 - stays open as long as the process
+    _KEPT_FOR_STACKS.append(file)
+    faulthandler.register(stack_signal(), file=file, all_threads=True)
+
+
+def pose_as_pytest(args: list[str]) -> None:
+    """Make ``sys.argv`` and ``__main__`` what ``python -m pytest`` would make them."""
+    import importlib.util
+
+    spec = importlib.util.find_spec("pytest.__main__")
+    _KEPT_FOR_STACKS.append(sys.modules["__main__"])
+    main = types.ModuleType("__main__")
+    main.__spec__ = spec
+    main.__file__ = spec.origin if spec else None
+    sys.modules["__main__"] = main
+    sys.argv = [main.__file__ or "pytest", *args]
+
+
+def set_path(order: dict[str, Any], overlay: str) -> None:
+    """Put the project in front on ``sys.path``, as ``python -m pytest`` would, its source roots before its root.
+
+    In a private copy every entry inside the real project (an editable install's) leads to the copy instead.
+    """
+    root, cwd = order["project_root"], order["cwd"]
+    front = [os.path.normpath(os.path.join(cwd, source)) for source in order["source_roots"]]
+    if cwd not in front:
+        front.append(cwd)
+    rest = [_moved(entry, root, cwd) for entry in sys.path if entry not in ("", overlay)]
+    sys.path[:] = front + [entry for entry in rest if entry not in front]
+    if overlay:
+        sys.path.append(overlay)
+
+
+def _moved(entry: str, root: str, cwd: str) -> str:
+    inside = entry == root or entry.startswith(root + os.sep)
+    if cwd == root or not inside or entry.startswith(sys.prefix + os.sep):
+        return entry
+    if entry == cwd or entry.startswith(cwd + os.sep):
+        return entry
+    return cwd + entry[len(root) :]
+
+
+def forget_modules(order: dict[str, Any], early: set[str]) -> None:
+    """Drop modules that priming loaded and the project must load afresh.
+
+    These are modules that came from the project itself (its own pytest plugin, which may have changed since), and
+    modules from elsewhere that the project's folders hide. ``early`` are the names that plain pytest loads too: of
+    those the standard library's stay.
+    """
+    doomed = {
+        name.partition(".")[0] for name, module in list(sys.modules.items()) if _stale(name, module, order, early)
+    }
+    doomed -= {"pytest", "_pytest", "pluggy", "coverage", "_augment_runner", "__main__", "sys", "builtins"}
+    for name in list(sys.modules):
+        if name.partition(".")[0] in doomed:
+            del sys.modules[name]
+
+
+def _stale(name: str, module: Any, order: dict[str, Any], early: set[str]) -> bool:
+    file = getattr(module, "__file__", None)
+    if not file or name.partition(".")[0] in sys.builtin_module_names:
+        return False
+    root, cwd = order["project_root"], order["cwd"]
+    if file.startswith((root + os.sep, cwd + os.sep)):
+        return not file.startswith(sys.prefix + os.sep) and "site-packages" not in file
+    if "." in name or (name in early and "site-packages" not in file):
+        return False
+    folders = [os.path.normpath(os.path.join(cwd, source)) for source in (*order["source_roots"], ".")]
+    return any(_holds(folder, name) for folder in folders)
+
+
+def _holds(folder: str, name: str) -> bool:
+    base = os.path.join(folder, name)
+    return os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py"))

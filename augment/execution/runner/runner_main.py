@@ -1,0 +1,31 @@
+# ruff: noqa: PTH100, PTH118, PTH120
+"""Entry point: ``python runner_main.py EVENT_FD OVERLAY``. Puts nothing of Augment in the way of the project."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Any
+
+NAME = "_augment_runner"
+
+
+def load_session() -> Any:
+    """Load the folder of this file as a package, without naming the folder on sys.path, and give its session module."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    # Python puts the script's folder first on the path: a project's own module called `plugin` must win.
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    init = os.path.join(here, "__init__.py")
+    spec = importlib.util.spec_from_file_location(NAME, init, submodule_search_locations=[here])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no loader for {init}")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[NAME] = package
+    spec.loader.exec_module(package)
+    return importlib.import_module(NAME + ".session")
+
+
+if __name__ == "__main__":
+    load_session().main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,111 @@
+# Paths stay plain strings here: they are compared as pytest, coverage and the import system give them.
+# ruff: noqa: PTH109
+"""One runner process: get ready, wait for one order, run it, tell everything, wait to be ended."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+from typing import Any
+
+from . import process
+from .events import Emitter, clip
+
+
+def main(event_fd: int, overlay: str) -> None:
+    """Run one batch. ``overlay`` is a folder with what the interpreter lacks, or ""."""
+    emitter = Emitter(event_fd)
+    process.tie_to_parent()
+    if overlay:
+        sys.path.append(overlay)
+    try:
+        early = _import_tools()
+    except ImportError as error:
+        emitter.send("unusable", detail=str(error))
+        return
+    _prime()
+    emitter.send("ready")
+    line = process.read_order()
+    if line is not None:
+        _obey(json.loads(line), emitter, overlay, early)
+        # Augment ends the whole group; to leave earlier would orphan what the tests started.
+        signal.pause()
+
+
+def _import_tools() -> set[str]:
+    importlib.import_module("pytest")
+    early = set(sys.modules)
+    for name in ("coverage", "coverage.parser"):
+        importlib.import_module(name)
+    importlib.import_module("_augment_runner.plugin")
+    return early
+
+
+def _prime() -> None:
+    # One empty run loads what pytest imports late (measured: 311 ms from order to verdict without it, 102 ms with).
+    import pytest
+
+    here = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        os.chdir(folder)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                pytest.main(["--collect-only", "-q", "-c", os.devnull, "--rootdir", folder, folder])
+        finally:
+            os.chdir(here)
+
+
+def _obey(order: dict[str, Any], emitter: Emitter, overlay: str, early: set[str]) -> None:
+    process.dump_stacks_on_signal(order["stack_file"])
+    os.chdir(order["cwd"])
+    process.set_path(order, overlay)
+    process.forget_modules(order, early)
+    importlib.invalidate_caches()
+    if order["private"]:
+        # What generated code leaves in __pycache__ must not be what the next batch imports.
+        sys.dont_write_bytecode = True
+    measurement = None
+    if order["coverage"]:
+        from .measure import Measurement
+
+        measurement = Measurement(order)
+    process.pose_as_pytest(order["args"])
+    process.set_limits(order["cpu_s"], order["file_bytes"])
+    if measurement is not None:
+        measurement.start()
+    code = 0
+    for number, only in enumerate(order["rounds"]):
+        code = max(code, _round(order, emitter, number, only, measurement))
+    if measurement is not None:
+        measurement.stop()
+        for described in measurement.files(order["known"]):
+            emitter.send("file", **described)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    emitter.send("done", exit_code=code)
+
+
+def _round(order: dict[str, Any], emitter: Emitter, number: int, only: list[str] | None, measurement: Any) -> int:
+    import pytest
+
+    from .plugin import Reporter
+
+    emitter.send("round", number=number)
+    reporter = Reporter(emitter, order, only, measurement)
+    reporter.install()
+    try:
+        code = int(pytest.main(list(order["args"]), plugins=[reporter]))
+    except SystemExit as error:  # a plugin or conftest that calls sys.exit ends its round only
+        code = error.code if isinstance(error.code, int) else 1
+    except Exception as error:  # noqa: BLE001 - a broken plugin of the project must not look like a crash
+        emitter.send("uncollectable", file=".", text=clip(f"{type(error).__name__}: {error}", order["output_limit"]))
+        code = 3
+    if measurement is not None:
+        measurement.switch("")
+    return code

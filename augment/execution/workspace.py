@@ -1,0 +1,149 @@
+"""Private copies of a revision: tests that Augment writes run there, and what they leave behind is undone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from augment.errors import ProjectError
+from augment.records import Snapshot, content_hash
+
+_Mark = tuple[int, int, int, int, int]
+"""Size, modification and change time, inode and mode: a test cannot set the change time back."""
+
+
+class RevisionGoneError(Exception):
+    """The project no longer holds the bytes of the revision asked for; the text names the file."""
+
+
+class Workspace:
+    """One folder that holds a copy of a revision, brought up to date between batches."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._held: dict[str, tuple[str, _Mark]] = {}
+
+    def sync(self, project_root: Path, snapshot: Snapshot, laid_over: Mapping[str, str]) -> None:
+        """Make the folder exactly ``snapshot`` with ``laid_over`` (path -> text) on top.
+
+        Only what differs is written; whatever else is found there is removed. Raises :class:`RevisionGoneError` when
+        a file of the project has other bytes by now, and :class:`ProjectError` when the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._clean(snapshot.files.keys() - laid_over.keys())
+            for path, content in snapshot.files.items():
+                if path not in laid_over and self._held.get(path, ("",))[0] != content:
+                    self._held.pop(path, None)
+                    self._copy(project_root, path, content)
+            for path, text in laid_over.items():
+                self._write(path, text.encode())
+        except OSError as error:
+            raise ProjectError(f"The private copy in {self.folder} cannot be written: {error}.") from error
+
+    def _clean(self, wanted: set[str]) -> None:
+        """Remove what is not wanted and forget what was changed. Links are removed, never followed."""
+        intact: set[str] = set()
+        self._clean_folder(self.folder, "", wanted, intact)
+        self._held = {path: entry for path, entry in self._held.items() if path in intact}
+
+    def _clean_folder(self, folder: Path, prefix: str, wanted: set[str], intact: set[str]) -> bool:
+        kept = False
+        with os.scandir(folder) as entries:
+            for entry in list(entries):
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    Path(entry.path).chmod(0o755)
+                    inside = self._clean_folder(Path(entry.path), f"{path}/", wanted, intact)
+                    if not inside:
+                        Path(entry.path).rmdir()
+                    kept |= inside
+                elif path in wanted and self._unchanged(path, entry):
+                    intact.add(path)
+                    kept = True
+                else:
+                    Path(entry.path).unlink()
+        return kept
+
+    def _unchanged(self, path: str, entry: os.DirEntry[str]) -> bool:
+        held = self._held.get(path)
+        return held is not None and held[1] == _mark(entry.stat(follow_symlinks=False))
+
+    def _copy(self, project_root: Path, path: str, content: str) -> None:
+        source = project_root / path
+        try:
+            data = source.read_bytes()
+            mode = stat.S_IMODE(source.stat().st_mode)
+        except OSError as error:
+            raise RevisionGoneError(f"{path} is gone from the project") from error
+        if content_hash(data) != content:
+            raise RevisionGoneError(f"{path} has changed since")
+        target = self._target(path)
+        target.write_bytes(data)
+        target.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)
+        self._held[path] = (content, _mark(target.lstat()))
+
+    def _write(self, path: str, data: bytes) -> None:
+        target = self._target(path)
+        if target.is_symlink() or target.exists():
+            target.unlink()
+        target.write_bytes(data)
+
+    def _target(self, path: str) -> Path:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts:
+            raise ProjectError(f"The path {path!r} leads out of the project.")
+        target = self.folder / parts
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _mark(found: os.stat_result) -> _Mark:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode
+
+
+class Workspaces:
+    """One workspace for each batch that runs at the same time, kept for the next batch of the same project."""
+
+    def __init__(self, scratch_dir: Path | None) -> None:
+        self._scratch_dir = scratch_dir
+        self._free: dict[str, list[Workspace]] = {}
+        self._all: list[Workspace] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def borrow(self, root: str) -> Iterator[Workspace]:
+        """A workspace for the project at ``root`` that nobody else uses meanwhile."""
+        with self._lock:
+            free = self._free.setdefault(root, [])
+            workspace = free.pop() if free else self._make(root)
+        try:
+            yield workspace
+        finally:
+            with self._lock:
+                free.append(workspace)
+
+    def _make(self, root: str) -> Workspace:
+        base = self._scratch_dir or Path(root) / ".augment" / "work"
+        # The process id keeps two executors on one project apart.
+        workspace = Workspace(base / f"{os.getpid()}-{len(self._all)}" / Path(root).name)
+        self._all.append(workspace)
+        return workspace
+
+    def close(self) -> None:
+        """Delete every copy."""
+        with self._lock:
+            for workspace in self._all:
+                workspace.remove()
+                shutil.rmtree(workspace.folder.parent, ignore_errors=True)
+            self._all.clear()
+            self._free.clear()
