@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import ray
 
+from augment.actors.base import Shell
 from augment.actors.logs import start_logging
 from augment.execution import LocalExecutor
 from augment.records import Verdict
@@ -21,7 +21,7 @@ log = logging.getLogger("augment.executor")
 
 
 @ray.remote
-class ExecutorActor:
+class ExecutorActor(Shell):
     """Shell over :class:`augment.execution.LocalExecutor` with one batch at a time.
 
     Lifecycle: made by launch, one a slot of the governor; ends with launch. It holds no CPU of its own: each batch
@@ -55,8 +55,3 @@ class ExecutorActor:
     def close(self) -> None:
         """Let go of all processes and folders."""
         self._executor.close()
-
-    @ray.method(concurrency_group="control")
-    def pid(self) -> int:
-        """The process id of this executor."""
-        return os.getpid()

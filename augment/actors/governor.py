@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ray
 
+from augment.actors.base import Shell
 from augment.records import Lane, ResourceSample
 from augment.service import Governor, GovernorState, Lease
 
 
 @ray.remote
-class GovernorActor:
+class GovernorActor(Shell):
     """Shell over :class:`augment.service.Governor`.
 
     Lifecycle: made by launch, beside the project's files; threaded, because ``acquire`` waits. When it dies it forgets

@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from augment.actors.base import Shell
 from augment.actors.logs import start_logging
 from augment.actors.naming import REPORTER, find_actor
 from augment.records import (
@@ -31,7 +32,7 @@ CALL_TIMEOUT_S = 60.0
 
 
 @ray.remote
-class ReporterActor:
+class ReporterActor(Shell):
     """Shell over :class:`augment.store.Reporter`, the one writer of the project's store.
 
     Lifecycle: made by launch, on the node whose disk holds the project; ends with launch. Every write is on disk before
@@ -60,6 +61,11 @@ class ReporterActor:
     def events(self, after: int, timeout_s: float) -> list[Event]:
         """Wait for live events."""
         return self._reporter.events(after, timeout_s)
+
+    @ray.method(concurrency_group="write")
+    def set_health(self, facts: dict[str, Any]) -> None:
+        """Merge facts into what ``health`` tells."""
+        self._reporter.set_health(**facts)
 
     @ray.method(concurrency_group="write")
     def close(self) -> None:
@@ -96,8 +102,12 @@ class ReporterClient:
         return ray.get(self._handle().read.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
 
     def call(self, method: str, *arguments: Any) -> Any:
-        """Call a writing method of the reporter that is in none of the seams, such as ``set_health``."""
+        """Call a writing method of the reporter that is in none of the seams, such as ``set_admission_state``."""
         return self._write(method, *arguments)
+
+    def set_health(self, **facts: Any) -> None:
+        """Merge JSON-ready facts into what ``health`` tells, such as ``model="ready"``."""
+        ray.get(self._handle().set_health.remote(facts), timeout=CALL_TIMEOUT_S)
 
     # ----------------------------------------------------------------- sink
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ray
 
+from augment.actors.base import Shell
 from augment.actors.logs import start_logging
 from augment.actors.naming import GOVERNOR, MONITOR, find_actor
 from augment.actors.reporter import ReporterClient
@@ -21,7 +22,7 @@ INTERVAL_S = 2.0
 
 
 @ray.remote
-class ResourceMonitorActor:
+class ResourceMonitorActor(Shell):
     """Shell over :class:`augment.service.ResourceMonitor` that samples every two seconds.
 
     Lifecycle: made by launch, beside the project's files. When it dies the governor keeps its last limit until the
@@ -41,10 +42,6 @@ class ResourceMonitorActor:
     def own(self, pids: Sequence[int]) -> None:
         """Count these processes and their children as Augment's own."""
         self._own_pids.update(pids)
-
-    def ready(self) -> bool:
-        """Answer once the actor is up."""
-        return True
 
     def _work(self) -> None:
         governor = find_actor(GOVERNOR, self._namespace)

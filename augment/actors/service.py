@@ -6,6 +6,7 @@ from pathlib import Path
 
 import ray
 
+from augment.actors.base import Shell
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE
 from augment.actors.pool import RayExecutor
@@ -17,7 +18,7 @@ from augment.service import Coordinator, Sources, state_folder
 
 
 @ray.remote
-class ServiceActor:
+class ServiceActor(Shell):
     """Shell over :class:`augment.service.Coordinator`.
 
     Lifecycle: made by launch, beside the project's files. What was tested and what is to be written stands in the

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ray
 
+from augment.actors.base import Shell
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE, WATCHER, find_actor
 from augment.analysis import Snapshots
@@ -17,7 +18,7 @@ log = logging.getLogger("augment.watcher")
 
 
 @ray.remote
-class WatcherActor:
+class WatcherActor(Shell):
     """Shell over :class:`augment.service.Watcher`.
 
     Lifecycle: made by launch on the node that has the files, wherever Ray would have put it. When it dies it restarts,
@@ -29,10 +30,6 @@ class WatcherActor:
         self._namespace = namespace
         self._watcher = Watcher(Path(root), Snapshots(Path(root)), self._report, log.warning)
         self._watcher.start()
-
-    def ready(self) -> bool:
-        """Answer once the actor is up."""
-        return True
 
     def stop(self) -> None:
         """Stop watching."""

@@ -1,0 +1,143 @@
+"""All actors of one launch: made together, stopped together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from augment.actors.executor import ExecutorActor
+from augment.actors.generator import GeneratorActor
+from augment.actors.governor import GovernorActor
+from augment.actors.naming import (
+    GENERATOR,
+    GOVERNOR,
+    MONITOR,
+    REPORTER,
+    SERVICE,
+    WATCHER,
+    actor_options,
+    executor_name,
+)
+from augment.actors.reporter import REPORTER_OPTIONS, ReporterActor, ReporterClient
+from augment.actors.resource_monitor import ResourceMonitorActor
+from augment.actors.service import ServiceActor
+from augment.actors.watcher import WatcherActor
+from augment.errors import ClusterError
+from augment.generation import GenerationSettings
+from augment.records import Project
+from augment.seams import Limits
+
+log = logging.getLogger("augment.launch")
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 2.0
+MAX_WAITING_FOR_LEASE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSpec:
+    """What the actors need to know."""
+
+    project: Project
+    namespace: str
+    node_id: str
+    slots: int
+    threshold: float
+    limits: Limits
+    generation: GenerationSettings
+    idle: bool
+    log_dir: str
+    log_level: str
+    own_pids: tuple[int, ...]
+
+
+class Fleet:
+    """The actors of one launch."""
+
+    def __init__(self, spec: FleetSpec) -> None:
+        self._spec = spec
+        self._actors: dict[str, Any] = {}
+
+    def start(self) -> ReporterClient:
+        """Make all actors and wait until each answers. Raises ClusterError naming the one that does not."""
+        spec = self._spec
+        root, logs = spec.project.root, (spec.log_dir, spec.log_level)
+        self._make(REPORTER, ReporterActor, root, *logs, **REPORTER_OPTIONS)
+        self._make(GOVERNOR, GovernorActor, spec.slots, spec.threshold, max_concurrency=MAX_WAITING_FOR_LEASE)
+        for slot in range(spec.slots):
+            self._make_executor(slot)
+        self._make(
+            SERVICE, ServiceActor, spec.project, spec.namespace, spec.limits, spec.slots, *logs, max_concurrency=4
+        )
+        self._make(WATCHER, WatcherActor, root, spec.namespace, *logs)
+        self._make(
+            GENERATOR,
+            GeneratorActor,
+            spec.project,
+            spec.namespace,
+            spec.generation,
+            spec.idle,
+            *logs,
+            max_concurrency=2,
+        )
+        self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs)
+        self._await_ready()
+        return ReporterClient(spec.namespace)
+
+    def pids(self) -> dict[str, int]:
+        """Process id of every actor, for tests and for telling Augment's own CPU use apart."""
+        return dict(zip(self._actors, ray.get([actor.pid.remote() for actor in self._actors.values()]), strict=True))
+
+    def stop(self) -> None:
+        """Stop the work, then make what is pending durable, then end the processes. At most about seven seconds."""
+        parts = [self._actors[name] for name in (WATCHER, GENERATOR, SERVICE) if name in self._actors]
+        _wait([actor.stop.remote() for actor in parts], STOP_TIMEOUT_S)
+        closing = [actor for name, actor in self._actors.items() if name == REPORTER or name.startswith("executor")]
+        _wait([actor.close.remote() for actor in closing], CLOSE_TIMEOUT_S)
+        for actor in self._actors.values():
+            ray.kill(actor, no_restart=True)
+        self._actors.clear()
+
+    def _make(self, part: str, cls: Any, *arguments: Any, **options: Any) -> None:
+        spec = self._spec
+        made = cls.options(**actor_options(part, spec.namespace, spec.node_id, **options)).remote(*arguments)
+        self._actors[part] = made
+
+    def _make_executor(self, slot: int) -> None:
+        spec = self._spec
+        options = actor_options(
+            f"executor-{slot}", spec.namespace, spec.node_id, concurrency_groups={"control": 2}, max_task_retries=0
+        )
+        assert options["name"] == executor_name(slot)
+        made = ExecutorActor.options(**options).remote(slot, spec.project.root, spec.log_dir, spec.log_level)
+        self._actors[f"executor-{slot}"] = made
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for name, actor in self._actors.items():
+            try:
+                ray.get(actor.pid.remote(), timeout=max(deadline - time.monotonic(), 0.1))
+            except ray.exceptions.RayError as error:
+                raise ClusterError(
+                    f"the {name} actor does not start: {_cause(error)}; see {self._spec.log_dir}"
+                ) from error
+        log.info("actors up: %s", ", ".join(self._actors))
+
+
+def _wait(references: Sequence[Any], timeout_s: float) -> None:
+    if references:
+        done, late = ray.wait(list(references), num_returns=len(references), timeout=timeout_s)
+        if late:
+            log.warning("%d of %d actors did not stop within %.0f s", len(late), len(done) + len(late), timeout_s)
+
+
+def _cause(error: BaseException) -> str:
+    """The last line of what Ray says, which is the actor's own error."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,107 @@
+"""The generator actor."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ray
+
+from augment.actors.base import Shell
+from augment.actors.logs import start_logging
+from augment.actors.naming import GENERATOR
+from augment.actors.pool import RayExecutor
+from augment.actors.reporter import ReporterClient
+from augment.analysis import Snapshots
+from augment.generation import GenerationPass, GenerationSettings
+from augment.records import CoverageReport, Lane, Project, Snapshot, Target
+from augment.seams import Engine
+from augment.serve.app import ServeEngine
+from augment.service import ModelState, Writer
+
+log = logging.getLogger("augment.generator")
+
+MODEL_KEY = "model"
+"""Memory key under which launch keeps ``{"state": loading|ready|off|failed, "name": ...}``."""
+
+
+@ray.remote
+class GeneratorActor(Shell):
+    """Shell over :class:`augment.service.Writer`.
+
+    Lifecycle: made by launch, beside the project's files, because it writes kept tests there. Its queue is in the
+    store, so when it dies it restarts and begins the unfinished jobs again, each a limited number of times; a kept
+    test is on disk and recorded, or neither.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        namespace: str,
+        settings: GenerationSettings,
+        idle: bool,
+        log_dir: str,
+        log_level: str,
+    ) -> None:
+        start_logging(Path(log_dir), GENERATOR, log_level)
+        self._project = project
+        self._settings = settings
+        self._notebook = ReporterClient(namespace)
+        self._executor = RayExecutor(namespace, GENERATOR)
+        self._engine: ServeEngine | None = None
+        self._writer = Writer(
+            project,
+            Snapshots(Path(project.root)),
+            self._notebook,
+            self._run_pass,
+            self._model_state,
+            idle=idle,
+        )
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Stop after the batch in progress, which is cancelled."""
+        self._executor.close()
+        self._writer.stop()
+
+    def _model_state(self) -> ModelState:
+        known = self._notebook.recall(MODEL_KEY) or {"state": "loading"}
+        if known["state"] != "ready":
+            return ModelState(known["state"])
+        if self._engine is None or self._engine.model != known["name"]:
+            self._engine = ServeEngine(known["name"])
+        return ModelState("ready", self._engine)
+
+    def _run_pass(
+        self,
+        snapshot: Snapshot,
+        targets: Sequence[Target],
+        baseline: CoverageReport,
+        engine: Engine | None,
+        lane: Lane,
+        should_stop: Callable[[], bool],
+    ) -> int:
+        started = time.monotonic()
+        work = GenerationPass(
+            self._project,
+            snapshot,
+            self._executor,
+            self._notebook,
+            engine,
+            self._settings,
+            lane=lane,
+            should_stop=should_stop,
+        )
+        result = work.run(targets, baseline)
+        log.info(
+            "%s: %d admitted, %d rejected, %d findings, %d tokens in %.0f s",
+            targets[0].module,
+            len(result.admitted),
+            len(result.rejected),
+            len(result.findings),
+            result.tokens,
+            time.monotonic() - started,
+        )
+        return len(result.admitted)

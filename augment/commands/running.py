@@ -1,0 +1,29 @@
+"""How every command of Augment ends: errors for people are one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+import typer
+
+from augment.errors import AugmentError
+
+
+def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a typer application as the whole process; never shows a traceback for what the user can mend."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
+    except click.ClickException as error:
+        print(f"augment: {' '.join(error.format_message().split())}", file=sys.stderr)
+        sys.exit(2)
+    except AugmentError as error:
+        print(f"augment: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("augment: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

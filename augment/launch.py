@@ -1,0 +1,269 @@
+"""``python -m augment.launch``: start watching a project. The one place that wires everything."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from augment.actors.logs import start_logging
+from augment.cluster import Connection, connect, disconnect
+from augment.commands.running import run_app
+from augment.config import LoadedSettings, Settings, load_settings
+from augment.errors import ModelError
+from augment.records import Project
+from augment.seams import Limits
+from augment.service.preflight import (
+    check_folder,
+    check_imports,
+    check_not_running,
+    check_port,
+    clear_service,
+    free_port,
+    write_service,
+)
+
+if TYPE_CHECKING:
+    from augment.actors.fleet import Fleet
+    from augment.actors.model_host import ModelHost
+    from augment.dashboard import DashboardServer
+    from augment.serve import EngineSpec
+
+log = logging.getLogger("augment.launch")
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, at once."""
+    print(text, flush=True)
+
+
+class Launch:
+    """Everything that one launch starts, in the order it starts it, and how it ends.
+
+    Lifecycle: :meth:`start` raises an AugmentError for what stands in the way and leaves nothing behind when it does;
+    :meth:`stop` ends what was started here and nothing else, and may be called at any time.
+    """
+
+    def __init__(self, loaded: LoadedSettings, project: Project, log_dir: Path) -> None:
+        self._settings: Settings = loaded.settings
+        self._project = project
+        self._root = Path(project.root)
+        self._log_dir = log_dir
+        self._connection: Connection | None = None
+        self._fleet: Fleet | None = None
+        self._dashboard: DashboardServer | None = None
+        self._model: ModelHost | None = None
+        self._recorded = False
+
+    def start(self) -> str:
+        """Start everything; returns the dashboard's address."""
+        service = self._settings.service
+        spec = self._model_spec()
+        # The web page's libraries take seconds to import: meanwhile Ray starts.
+        warming = threading.Thread(target=_import_dashboard, daemon=True)
+        warming.start()
+        say("starting Ray ..." if service.address is None else f"connecting to Ray at {service.address} ...")
+        from augment.actors.naming import namespace_of
+
+        namespace = namespace_of(self._root)
+        self._connection = connect(service.address, namespace)
+        how = "embedded" if self._connection.embedded else "attached"
+        say(f"Ray is up ({how}, {self._connection.address}); starting the actors ...")
+        url = f"http://{_shown(service.host)}:{service.port}"
+        self._start_parts(namespace, spec, url, warming)
+        write_service(self._root, url, self._connection.address, namespace)
+        self._recorded = True
+        return url
+
+    def stop(self) -> None:
+        """End what was started here, the newest first."""
+        if self._dashboard is not None:
+            self._dashboard.stop()
+        embedded = self._connection is not None and self._connection.embedded
+        if self._model is not None:
+            # An embedded Ray takes its deployments with it, much faster than Serve would.
+            self._model.stop(take_down=not embedded)
+        if self._fleet is not None:
+            self._fleet.stop()
+        if self._connection is not None:
+            disconnect(self._connection)
+        if self._recorded:
+            clear_service(self._root)
+
+    @property
+    def ray_dashboard(self) -> str | None:
+        """Address of Ray's own dashboard."""
+        return self._connection.dashboard_url if self._connection else None
+
+    def _start_parts(self, namespace: str, spec: EngineSpec | None, url: str, warming: threading.Thread) -> None:
+        from augment.actors.fleet import Fleet
+        from augment.actors.model_host import ModelHost
+        from augment.dashboard import DashboardServer, create_app
+        from augment.actors.review import ReviewActions
+
+        assert self._connection is not None
+        self._fleet = Fleet(self._fleet_spec(namespace, self._connection.node_id))
+        reporter = self._fleet.start()
+        endpoint = None
+        if spec is None:
+            reporter.remember("model", {"state": "off", "name": ""})
+            reporter.set_health(model="off")
+        else:
+            port = free_port("127.0.0.1", self._settings.model.endpoint_port)
+            endpoint = f"http://127.0.0.1:{port}/v1"
+            self._model = ModelHost(spec, reporter, "127.0.0.1", port)
+            self._model.start()
+        warming.join()
+        app = create_app(
+            reporter,
+            ReviewActions(self._project, reporter),
+            title=self._project.name,
+            ray_dashboard_url=self._connection.dashboard_url,
+            model_endpoint=endpoint,
+        )
+        self._dashboard = DashboardServer(app, self._settings.service.host, self._settings.service.port)
+        self._dashboard.start()
+        log.info("dashboard at %s", url)
+
+    def _model_spec(self) -> EngineSpec | None:
+        """What to serve; None without a model. Raises ModelError when its file is not there."""
+        from augment.serve import EngineSpec, locate_model
+
+        settings = self._settings.model
+        if not settings.enabled:
+            return None
+        return EngineSpec(
+            model=settings.model_name,
+            path=str(locate_model(settings.model_name, settings.path)),
+            engine=settings.engine,
+            threads=settings.threads,
+            kv_cache_gb=settings.kv_cache_gb,
+        )
+
+    def _fleet_spec(self, namespace: str, node_id: str) -> Any:
+        from augment.actors.fleet import FleetSpec
+        from augment.generation import GenerationSettings
+
+        wanted = self._settings.generator
+        return FleetSpec(
+            project=self._project,
+            namespace=namespace,
+            node_id=node_id,
+            slots=wanted.max_concurrent or max(2, (os.cpu_count() or 2) - 1),
+            threshold=wanted.resource_threshold,
+            limits=Limits(
+                wall_s=wanted.batch_timeout_s,
+                test_s=wanted.test_timeout_s,
+                memory_bytes=wanted.batch_memory_mb * 2**20,
+            ),
+            generation=replace(
+                GenerationSettings(),
+                kinds=wanted.test_types,
+                generators=wanted.generators,
+                temperature=wanted.temperature,
+                max_length=wanted.max_length,
+                samples=wanted.samples,
+                output=wanted.output_dir,
+                merge=wanted.merge,
+                accept=wanted.accept,
+                budget_s_per_module=wanted.budget_seconds_per_module,
+                seed=wanted.seed or 0,
+            ),
+            idle=wanted.idle,
+            log_dir=str(self._log_dir),
+            log_level=self._settings.service.log_level,
+            own_pids=(os.getpid(),),
+        )
+
+
+def _import_dashboard() -> None:
+    import augment.dashboard.app
+
+
+def _shown(host: str) -> str:
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
+
+
+def main(
+    project: Annotated[Path, typer.Argument(help="Root folder of the project to watch.")] = Path(),
+    address: Annotated[str | None, typer.Option(help="Ray cluster: HOST:PORT, auto, or local for an own one.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Model that writes tests.")] = None,
+    resource_threshold: Annotated[
+        float | None, typer.Option(help="Share of a resource above which nothing new starts in the background.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="How freely the model samples.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Most generated tokens of one answer.")] = None,
+    max_concurrent: Annotated[int | None, typer.Option(help="Test batches at once.")] = None,
+    host: Annotated[str | None, typer.Option(help="Interface of the dashboard.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the dashboard.")] = None,
+    accept: Annotated[str | None, typer.Option(help="auto keeps what passes; review asks first.")] = None,
+    no_model: Annotated[bool, typer.Option("--no-model", help="Work without a model.")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="Add kept tests to your own test files.")] = False,
+    config_dir: Annotated[Path | None, typer.Option(help="Folder of the JSON settings.")] = None,
+    python: Annotated[str | None, typer.Option(help="Interpreter that runs the project's tests.")] = None,
+    log_dir: Annotated[Path, typer.Option(help="Folder of the log files.")] = Path("logs"),
+) -> None:
+    """Watch a project: verdicts within a moment of each save, and new tests in the time left over."""
+    from augment.analysis import discover_project
+    from augment.execution import find_interpreter, probe_interpreter
+
+    found = discover_project(project)
+    flags = {
+        "address": address,
+        "model_name": model_name,
+        "resource_threshold": resource_threshold,
+        "temperature": temperature,
+        "max_length": max_length,
+        "max_concurrent": max_concurrent,
+        "host": host,
+        "port": port,
+        "accept": accept,
+        "enabled": False if no_model else None,
+        "merge": True if merge else None,
+        "python": python,
+    }
+    root = Path(found.root)
+    loaded = load_settings({k: v for k, v in flags.items() if v is not None}, root, config_dir)
+    service = loaded.settings.service
+    check_folder(root)
+    check_not_running(root)
+    check_port(service.host, service.port)
+    interpreter = find_interpreter(root, service.python)
+    probe_interpreter(interpreter)
+    found = discover_project(project, interpreter)
+    check_imports(found)
+    log_dir = log_dir.resolve()
+    start_logging(log_dir, "launch", service.log_level)
+    _watch(Launch(loaded, found, log_dir), found, log_dir)
+
+
+def _watch(launch: Launch, project: Project, log_dir: Path) -> None:
+    """Start, wait for a signal, stop."""
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+    began = time.monotonic()
+    try:
+        url = launch.start()
+        say(f"watching {project.root}")
+        say(f"Dashboard: {url}   (after {time.monotonic() - began:.0f} s; Ray's own: {launch.ray_dashboard or 'off'})")
+        say(f"Logs: {log_dir}   Ctrl-C stops everything")
+        asked.wait()
+        say("stopping ...")
+    finally:
+        launch.stop()
+    say("stopped; the next launch goes on where this one ended")
+
+
+if __name__ == "__main__":
+    _app = typer.Typer(add_completion=False)
+    _app.command()(main)
+    run_app(_app, sys.argv[1:])

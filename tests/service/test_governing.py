@@ -1,0 +1,105 @@
+"""The governor hands out leases, keeps a slot for the fast lane, and moves its limit with hysteresis."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from augment.records import Lane, ResourceSample
+from augment.service import Governor
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sample(cpu: float = 0.0, **more: float) -> ResourceSample:
+    return ResourceSample(at=0.0, cpu=cpu, memory=more.pop("memory", 0.1), disk=more.pop("disk", 0.1), **more)
+
+
+def test_background_work_never_takes_the_slot_of_the_fast_lane() -> None:
+    governor = Governor(3)
+    leases = [governor.acquire(Lane.WRITE, "generator") for _ in range(3)]
+    assert [lease and lease.slot for lease in leases] == [2, 1, None]
+    fast = governor.acquire(Lane.FAST, "service")
+    assert fast is not None
+    assert fast.slot == 0
+
+
+def test_with_a_single_slot_the_lanes_take_turns() -> None:
+    governor = Governor(1)
+    lease = governor.acquire(Lane.WRITE, "generator")
+    assert lease is not None
+    assert governor.acquire(Lane.FAST, "service") is None
+    governor.release(lease.id)
+    assert governor.acquire(Lane.FAST, "service") is not None
+
+
+def test_a_lease_that_is_not_renewed_runs_out() -> None:
+    clock = Clock()
+    governor = Governor(2, ttl_s=30, clock=clock)
+    lease = governor.acquire(Lane.WRITE, "generator")
+    assert lease is not None
+    clock.now += 20
+    assert governor.renew(lease.id)
+    clock.now += 20
+    assert governor.acquire(Lane.WRITE, "other") is None
+    clock.now += 20
+    assert not governor.renew(lease.id)
+    assert governor.acquire(Lane.WRITE, "other") is not None
+
+
+def test_a_waiting_client_gets_the_slot_that_is_given_back() -> None:
+    governor = Governor(2)
+    lease = governor.acquire(Lane.WRITE, "generator")
+    assert lease is not None
+    threading.Timer(0.05, governor.release, [lease.id]).start()
+    assert governor.acquire(Lane.IDLE, "audit", timeout_s=5.0) is not None
+
+
+def test_load_of_others_stops_background_work_only_after_patience_and_lets_it_go_on_below_the_margin() -> None:
+    governor = Governor(2, threshold=0.7, margin=0.1, patience=2)
+    governor.observe(sample(cpu=0.9))
+    assert governor.state().background_limit == 2
+    governor.observe(sample(cpu=0.9))
+    assert governor.state().background_limit == 0
+    assert "90%" in governor.state().reason
+    assert governor.acquire(Lane.WRITE, "generator") is None
+    assert governor.acquire(Lane.FAST, "service") is not None
+    for _ in range(5):
+        governor.observe(sample(cpu=0.65))  # between the margin and the threshold nothing moves
+    assert governor.state().background_limit == 0
+    governor.observe(sample(cpu=0.2))
+    governor.observe(sample(cpu=0.2))
+    assert governor.state().background_limit == 2
+    assert governor.state().reason == ""
+
+
+def test_its_own_work_does_not_throttle_augment() -> None:
+    governor = Governor(2, patience=1)
+    governor.observe(sample(cpu=1.0, own_cpu=0.95))
+    assert governor.state().background_limit == 2
+
+
+@pytest.mark.parametrize(("more", "held"), [({"disk": 0.9}, False), ({"disk": 0.97}, True), ({"memory": 0.8}, True)])
+def test_memory_and_a_nearly_full_disk_throttle_too(more: dict[str, float], held: bool) -> None:
+    governor = Governor(2, patience=1)
+    governor.observe(sample(**more))
+    assert (governor.state().background_limit == 0) is held
+
+
+def test_demand_of_other_jobs_makes_augment_yield() -> None:
+    governor = Governor(2, patience=1)
+    governor.observe(sample(pending_cpus=3.0))
+    assert governor.state().background_limit == 0
+    assert "other jobs" in governor.state().reason
+
+
+def test_no_slots_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="at least one slot"):
+        Governor(0)

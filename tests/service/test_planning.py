@@ -1,0 +1,62 @@
+"""Plans are pure: jobs from changes and gaps, coverage moved with its lines, batches by file."""
+
+from __future__ import annotations
+
+from augment.analysis import Change, ChangeKind
+from augment.records import CoverageReport, FileCoverage, Lane, Target, TargetKind
+from augment.service.planning import gaps, idle_jobs, split_by_file, vanished_tests, write_jobs
+
+
+def target(name: str, first: int, last: int, file: str = "shop/pricing.py", digest: str = "h") -> Target:
+    return Target("shop.pricing", name, TargetKind.FUNCTION, file, first, last, digest)
+
+
+def covered(lines: set[int], branches: set[tuple[int, int]] | None = None) -> FileCoverage:
+    return FileCoverage(frozenset(lines), frozenset(branches or set()))
+
+
+def test_only_added_and_modified_targets_are_written_for() -> None:
+    changes = [Change(kind, target(kind.value, 1, 2), None) for kind in ChangeKind]
+    assert {job.target.partition(":")[2] for job in write_jobs(changes, 5.0)} == {"added", "modified"}
+    assert all(job.lane is Lane.WRITE for job in write_jobs(changes, 5.0))
+
+
+def test_a_newer_save_is_more_urgent_than_an_older_one_and_both_than_idle_work() -> None:
+    change = [Change(ChangeKind.MODIFIED, target("f", 1, 2), None)]
+    older, newer = write_jobs(change, 1_000.0)[0], write_jobs(change, 2_000.0)[0]
+    idle = idle_jobs([target("g", 1, 9)], CoverageReport(), {}, 3_000.0)[0]
+    assert newer.priority < older.priority < idle.priority
+
+
+def test_gaps_count_lines_and_branches_of_the_target_alone() -> None:
+    possible = {"shop/pricing.py": covered({1, 2, 3, 4, 9}, {(2, 3), (2, 4), (9, -9)})}
+    done = {"shop/pricing.py": covered({1, 2, 3}, {(2, 3)})}
+    assert gaps(target("f", 1, 4), done, possible) == 2
+    assert gaps(target("g", 9, 9), done, possible) == 2
+
+
+def test_a_file_that_was_never_imported_is_all_gap() -> None:
+    assert gaps(target("f", 1, 4), {}, {}) == 4
+
+
+def test_idle_work_begins_with_the_weakest_and_skips_what_was_tried_and_has_not_changed() -> None:
+    report = CoverageReport(possible={"shop/pricing.py": covered(set(range(1, 40)))}, imports={})
+    targets = [target("small", 1, 3), target("large", 4, 30), target("tried", 31, 39, digest="same")]
+    jobs = idle_jobs(targets, report, {"shop.pricing:tried": "same", "shop.pricing:small": "older"}, 1.0)
+    assert [job.target for job in jobs] == ["shop.pricing:large", "shop.pricing:small"]
+
+
+def test_tests_of_one_file_stay_together_when_a_suite_is_split() -> None:
+    nodeids = [
+        f"tests/test_{name}.py::test_{number}" for name in "abc" for number in range({"a": 4, "b": 3, "c": 1}[name])
+    ]
+    batches = split_by_file(nodeids, 2)
+    assert sorted(map(len, batches)) == [4, 4]
+    assert sorted(nodeid for batch in batches for nodeid in batch) == sorted(nodeids)
+    files = [{nodeid.partition("::")[0] for nodeid in batch} for batch in batches]
+    assert not files[0] & files[1]
+
+
+def test_tests_that_a_whole_file_no_longer_has_are_gone_and_others_are_not() -> None:
+    known = ["t/test_a.py::test_old", "t/test_a.py::test_kept", "t/test_b.py::test_other"]
+    assert vanished_tests(known, ["t/test_a.py::test_kept"], {"t/test_a.py"}) == ["t/test_a.py::test_old"]
