@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -13,8 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,8 +24,8 @@ from augment.analysis import discover_project
 from augment.config import Settings
 from augment.errors import AugmentError
 from augment.execution import find_interpreter, probe_interpreter
-from augment.records import Project
 from augment.serve import ModelEntry, cached, find_model, models_root
+from augment.service.preflight import check_imports, check_port, read_service
 
 _RAY = ((2, 60), (2, 61))
 _SYS_LANDLOCK_CREATE_RULESET = 444
@@ -166,37 +163,28 @@ def _memory(entry: ModelEntry) -> Check:
 
 
 def check_ports(subject: Subject) -> Iterator[Check]:
-    """The dashboard's and the endpoint's ports: free, or held by a running Augment."""
+    """The dashboard's port must be free, or held by the Augment that runs on this project."""
     service, model = subject.settings.service, subject.settings.model
-    yield _port("dashboard port", service.host, service.port, "--port")
-    if model.enabled:
-        yield _port("endpoint port", "127.0.0.1", model.endpoint_port, "model.endpoint_port")
-
-
-def _port(name: str, host: str, port: int, setting: str) -> Check:
+    if (running := read_service(subject.root)) is not None:
+        yield _ok("ports", f"Augment runs on this project at {running.url} (pid {running.pid})")
+        return
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-    except OSError as error:
-        if _is_augment(host, port):
-            return _ok(name, f"{host}:{port} is Augment's own, running now")
-        return Check(name, Status.FAIL, f"{host}:{port}: {error.strerror or error}", f"choose another with {setting}")
-    return _ok(name, f"{host}:{port} is free")
+        check_port(service.host, service.port)
+        yield _ok("dashboard port", f"{service.host}:{service.port} is free")
+    except AugmentError as error:
+        yield Check("dashboard port", Status.FAIL, str(error), "end what holds it, or launch with another --port")
+    if model.enabled:
+        yield _endpoint_port(model.endpoint_port)
 
 
-def _is_augment(host: str, port: int) -> bool:
-    """Whether Augment's dashboard or model endpoint answers there."""
-    for path in ("/api/v1/health", "/v1/models"):
-        try:
-            with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=2.0) as answer:
-                content = json.loads(answer.read(65536))
-        except (OSError, ValueError, urllib.error.URLError):
-            continue
-        if isinstance(content, dict) and ("model" in content or content.get("object") == "list"):
-            return True
-    return False
+def _endpoint_port(port: int) -> Check:
+    """Launch takes any free port where this one is held, so it is never in the way."""
+    try:
+        check_port("127.0.0.1", port)
+    except AugmentError:
+        detail = f"127.0.0.1:{port} is in use; launch will take another"
+        return Check("endpoint port", Status.WARN, detail, "set model.endpoint_port for one that stays the same")
+    return _ok("endpoint port", f"127.0.0.1:{port} is free")
 
 
 def check_sandbox(_: Subject) -> Iterator[Check]:
@@ -208,7 +196,7 @@ def check_sandbox(_: Subject) -> Iterator[Check]:
         f"user namespaces {'yes' if namespaces else 'no'}",
     ]
     tier = sandbox_tier(bubblewrap, landlock, namespaces)
-    detail = f"{tier} ({', '.join(parts)})"
+    detail = f"this machine offers {tier} ({', '.join(parts)}); test runs use process limits so far"
     if tier == "limits only":
         mend = "a kernel with Landlock (Linux 5.13) or the package bubblewrap gives more; watch only code you trust"
         yield Check("sandbox", Status.WARN, detail, mend)
@@ -309,36 +297,11 @@ def check_project(subject: Subject) -> Iterator[Check]:
         yield Check("pytest", Status.WARN, detail, "nothing, if Augment's overlay fits; else install them there")
     else:
         yield _ok("pytest", f"{info.tools['pytest']} in {info}")
-    yield _imports(project)
-
-
-def _imports(project: Project) -> Check:
-    """Import the packages in the project's interpreter, each alone, so that the first that fails is named."""
-    code = (
-        "import importlib, sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    try: importlib.import_module(name)\n"
-        "    except BaseException as error: sys.exit(f'{name}: {type(error).__name__}: {error}')\n"
-    )
-    roots = os.pathsep.join(str(Path(project.root) / folder) for folder in project.source_roots)
     try:
-        done = subprocess.run(
-            [project.interpreter, "-B", "-c", code, *project.packages],
-            cwd=project.root,
-            env={"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": roots},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Check("imports", Status.FAIL, "importing took over 60 s", "look for work done at import time")
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or [f"the interpreter ended with status {done.returncode}"])[-1]
-        return Check(
-            "imports", Status.FAIL, reason, f"mend the import, or install what is missing for {project.interpreter}"
-        )
-    return _ok("imports", f"{len(project.packages)} of {len(project.packages)} packages import")
+        check_imports(project)
+        yield _ok("imports", f"{', '.join(project.packages) or 'nothing to import'} with {project.interpreter}")
+    except AugmentError as error:
+        yield Check("imports", Status.FAIL, str(error), f"or install what is missing for {project.interpreter}")
 
 
 CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (

@@ -1,0 +1,224 @@
+"""``augment doctor``: what is well is said to be, what is broken is named with a way to mend it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from augment.commands import doctor_checks
+from augment.commands.doctor import register
+from augment.commands.doctor_checks import Check, Status, Subject, has_wal_reset_bug, sandbox_tier
+from augment.config import load_settings
+from augment.errors import ProjectError
+from augment.serve import find_model
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    register(app)
+    return app
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that has nothing wrong, on a machine that has nothing of ours: no cache, no configuration."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "project"
+    (root / "shop").mkdir(parents=True)
+    (root / "shop" / "__init__.py").write_text("PRICE = 3\n")
+    return root
+
+
+def subject(root: Path, **flags: object) -> Subject:
+    return Subject(root, load_settings(flags, root).settings)
+
+
+def one(checks: Iterator[Check], name: str) -> Check:
+    return next(check for check in checks if check.name == name)
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+# ------------------------------------------------------------------ the command
+
+
+def test_a_good_project_without_a_model_passes(
+    app: typer.Typer, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGMENT_MODEL_ENABLED", "false")
+    monkeypatch.setenv("AUGMENT_PORT", str(_free_port()))
+    result = CliRunner().invoke(app, [str(project), "--python", sys.executable])
+    assert result.exit_code == 0, result.output
+    assert "FAIL" not in result.output
+
+
+def test_what_is_missing_fails_and_says_how_to_mend_it(app: typer.Typer, project: Path) -> None:
+    result = CliRunner().invoke(app, [str(project)])
+    assert result.exit_code == 1
+    assert "FAIL  model" in result.output
+    assert "-> augment models fetch" in result.output
+
+
+def test_json_holds_every_check(app: typer.Typer, project: Path) -> None:
+    answer = json.loads(CliRunner().invoke(app, [str(project), "--json"]).output)
+    assert answer["ok"] is False
+    names = [check["name"] for check in answer["checks"]]
+    assert {"settings", "interpreter", "ray", "model", "dashboard port", "sandbox", "sqlite", "disk", "project"} <= {
+        *names
+    }
+    assert all(check["mend"] for check in answer["checks"] if check["status"] != "OK")
+
+
+def test_a_wrong_setting_is_one_line_and_the_rest_is_still_examined(app: typer.Typer, project: Path) -> None:
+    (project / "pyproject.toml").write_text("[tool.augment]\ntemperature = 9\n")
+    result = CliRunner().invoke(app, [str(project)])
+    assert result.exit_code == 1
+    assert "generator.temperature" in result.output
+    assert "imports" in result.output
+
+
+def test_a_missing_project_is_an_error(app: typer.Typer, tmp_path: Path) -> None:
+    assert isinstance(CliRunner().invoke(app, [str(tmp_path / "gone")]).exception, ProjectError)
+
+
+def test_doctor_leaves_the_project_as_it_was(app: typer.Typer, project: Path) -> None:
+    before = sorted(path.relative_to(project) for path in project.rglob("*"))
+    CliRunner().invoke(app, [str(project)])
+    assert sorted(path.relative_to(project) for path in project.rglob("*")) == before
+
+
+# ------------------------------------------------------------------ single checks
+
+
+def test_a_port_that_is_taken_fails(project: Path, busy_port: int) -> None:
+    check = one(doctor_checks.check_ports(subject(project, port=busy_port)), "dashboard port")
+    assert check.status is Status.FAIL
+    assert str(busy_port) in check.detail
+    assert "--port" in check.mend
+
+
+def test_an_endpoint_port_that_is_taken_is_only_a_warning(project: Path, busy_port: int) -> None:
+    flags = {"model.endpoint_port": busy_port, "port": _free_port()}
+    assert one(doctor_checks.check_ports(subject(project, **flags)), "endpoint port").status is Status.WARN
+
+
+def test_a_dead_ray_address_fails(project: Path) -> None:
+    check = one(doctor_checks.check_ray(subject(project, address=f"127.0.0.1:{_free_port()}")), "ray cluster")
+    assert check.status is Status.FAIL
+    assert "--address" in check.mend
+
+
+def test_a_ray_address_that_answers_is_well(project: Path, busy_port: int) -> None:
+    check = one(doctor_checks.check_ray(subject(project, address=f"127.0.0.1:{busy_port}")), "ray cluster")
+    assert check.status is Status.OK
+
+
+def test_a_model_file_of_the_wrong_size_fails(project: Path) -> None:
+    folder = doctor_checks.models_root() / find_model("Qwen2.5-Coder-1.5B-Instruct").folder
+    folder.mkdir(parents=True)
+    (folder / "weights.gguf").write_bytes(b"GGUF")
+    files = [{"name": "weights.gguf", "bytes": 9, "sha256": "0" * 64, "mtime_ns": 0}]
+    manifest = {"name": "x", "source": "hub", "format": "gguf", "main": "weights.gguf", "files": files}
+    (folder / "model.json").write_text(json.dumps(manifest))
+    check = one(doctor_checks.check_model(subject(project)), "model")
+    assert check.status is Status.FAIL
+    assert "4 bytes, not 9" in check.detail
+    (folder / "weights.gguf").write_bytes(b"GGUF weig")
+    assert one(doctor_checks.check_model(subject(project)), "model").status is Status.OK
+
+
+def test_an_unknown_model_fails(project: Path) -> None:
+    assert one(doctor_checks.check_model(subject(project, model_name="nonsense")), "model").status is Status.FAIL
+
+
+def test_a_project_that_does_not_import_is_named(project: Path) -> None:
+    (project / "shop" / "__init__.py").write_text("import no_such_module_anywhere\n")
+    check = one(doctor_checks.check_project(subject(project)), "imports")
+    assert check.status is Status.FAIL
+    assert "no_such_module_anywhere" in check.detail
+
+
+def test_an_interpreter_without_pytest_is_a_warning(project: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare" / "bin" / "python"
+    bare.parent.mkdir(parents=True)
+    bare.write_text(f'#!/bin/sh\nexec {Path(sys.executable).resolve()} -I -S "$@"\n')
+    bare.chmod(bare.stat().st_mode | stat.S_IXUSR)
+    check = one(doctor_checks.check_project(subject(project, python=str(bare))), "pytest")
+    assert check.status is Status.WARN
+    assert "pytest" in check.detail
+
+
+def test_an_interpreter_that_is_not_there_fails(project: Path) -> None:
+    check = one(doctor_checks.check_project(subject(project, python="/no/python")), "project")
+    assert check.status is Status.FAIL
+    assert "--python" in check.mend
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_fails(project: Path) -> None:
+    project.chmod(0o500)
+    assert one(doctor_checks.check_disk(subject(project)), "folder").status is Status.FAIL
+    project.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("version", "buggy"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+    ],
+)
+def test_sqlite_versions_with_the_wal_reset_bug(version: tuple[int, ...], buggy: bool) -> None:
+    assert has_wal_reset_bug(version) is buggy
+
+
+def test_a_buggy_sqlite_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    assert one(doctor_checks.check_sqlite(subject(project)), "sqlite").status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("abilities", "tier"),
+    [
+        ((True, 7, True), "namespaces and Landlock"),
+        ((False, 7, True), "Landlock"),
+        ((True, 0, True), "namespaces"),
+        ((False, 0, True), "namespaces"),
+        ((False, 0, False), "limits only"),
+    ],
+)
+def test_the_sandbox_tier_is_the_strongest_that_can_be_had(abilities: tuple[bool, int, bool], tier: str) -> None:
+    assert sandbox_tier(*abilities) == tier
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
