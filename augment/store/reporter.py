@@ -150,8 +150,9 @@ class Reporter:
 
     # ----------------------------------------------------------------------- beyond the seams
 
-    def set_health(self, **facts: Any) -> None:
-        """Merge JSON-ready facts into what ``health()`` tells, such as ``model="ready"``; None removes one.
+    def set_health(self, facts: Mapping[str, Any]) -> None:
+        """Merge JSON-ready facts into what ``health()`` tells, such as
+        ``{"model": "ready"}``; None removes one.
 
         ``model`` is loading, ready, off or failed; anything else raises ValueError.
         """

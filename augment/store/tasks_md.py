@@ -79,7 +79,8 @@ def update(path: Path, body: str) -> SectionState:
     """Bring the section in ``path`` up to date, creating the file or the section where it is missing.
 
     All bytes outside the markers stay as they are, line endings included; the section takes the file's line ending.
-    The new file replaces the old one in one step and keeps its permissions; a symbolic link is followed. Raises OSError.
+    The new file replaces the old one in one step and keeps its permissions; a symbolic link is followed.
+    Raises OSError.
     """
     path = path.resolve()
     before = _read(path)

@@ -1,0 +1,142 @@
+"""The REST interface, version 1."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from augment.dashboard.actions import Actions
+from augment.dashboard.cached import CachedReader, ReporterUnavailableError
+from augment.dashboard.stream import Broadcaster
+from augment.errors import AugmentError
+
+PREFIX = "/api/v1"
+_HOUR_S = 3600.0
+
+
+class AsciiJSONResponse(JSONResponse):
+    """JSON in ASCII: names and output of tests may hold lone surrogates, which UTF-8 cannot carry."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def add_api(app: FastAPI, reader: CachedReader, actions: Actions | None, stream: Broadcaster) -> None:
+    """Add every route under ``/api/v1`` to ``app``. Errors are JSON with a ``detail``."""
+    app.add_exception_handler(ReporterUnavailableError, _unavailable)
+    app.include_router(_reading(reader), prefix=PREFIX)
+    app.include_router(_reviewing(reader, actions), prefix=PREFIX)
+    app.include_router(_streaming(stream), prefix=PREFIX)
+
+    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    def unknown(path: str) -> None:
+        """Without this, Gradio's page, which is mounted at the root, would answer."""
+        raise HTTPException(404, f"there is no /api/{path[:200]}; see {PREFIX}/openapi.json")
+
+
+async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
+    return AsciiJSONResponse({"status": "unavailable", "detail": str(error)}, status_code=503)
+
+
+def _reading(reader: CachedReader) -> APIRouter:
+    router = APIRouter(default_response_class=AsciiJSONResponse)
+    # Plain functions: FastAPI runs them in threads, so a reporter that is slow to answer holds up nobody else.
+
+    @router.get("/health")
+    def health() -> dict[str, Any]:
+        """Whether the service answers, and the state of the model: loading, ready, off or failed."""
+        return reader.health()
+
+    @router.get("/summary")
+    def summary() -> dict[str, Any]:
+        """Totals, failing tests, what was written lately, activity."""
+        return reader.summary()
+
+    @router.get("/runs")
+    def runs(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50, after: Annotated[str | None, Query()] = None
+    ) -> list[dict[str, Any]]:
+        """Runs, newest first; ``after`` is the id of the run to continue below."""
+        try:
+            return reader.runs(limit, after)
+        except ReporterUnavailableError:
+            raise
+        except AugmentError as error:
+            raise HTTPException(404, str(error)) from error
+
+    @router.get("/runs/{run_id}")
+    def run(run_id: str) -> dict[str, Any]:
+        """One run with its verdicts and their output."""
+        found = reader.run(run_id)
+        if found is None:
+            raise HTTPException(404, f"no run is called {run_id[:200]!r}")
+        return found
+
+    @router.get("/resources")
+    def resources(since: Annotated[float | None, Query(ge=0)] = None) -> list[dict[str, Any]]:
+        """Looks at the machine after ``since`` (seconds since the epoch), oldest first; the last hour by default."""
+        return reader.resources(float(int(time.time() - _HOUR_S)) if since is None else since)
+
+    _add_lists(router, reader)
+    return router
+
+
+def _add_lists(router: APIRouter, reader: CachedReader) -> None:
+    lists: dict[str, tuple[Callable[[], Any], str]] = {
+        "/tests": (reader.tests, "Every known test with its newest verdict."),
+        "/admissions": (reader.admissions, "Every generated test that was kept or is held, newest first."),
+        "/findings": (reader.findings, "Every suspected bug, newest first."),
+        "/rejections": (reader.rejections, "How many candidates each gate turned away."),
+        "/activities": (reader.activities, "What each part is doing."),
+    }
+    for path, (read, description) in lists.items():
+        router.add_api_route(path, read, methods=["GET"], response_model=None, description=description)
+
+
+def _reviewing(reader: CachedReader, actions: Actions | None) -> APIRouter:
+    router = APIRouter(default_response_class=AsciiJSONResponse)
+
+    def review(admission_id: str, verb: str) -> dict[str, Any]:
+        if actions is None:
+            raise HTTPException(409, "this dashboard only shows; start Augment to review tests")
+        if not any(admission["id"] == admission_id for admission in reader.admissions()):
+            raise HTTPException(404, f"no admission is called {admission_id[:200]!r}")
+        try:
+            return actions.accept(admission_id) if verb == "accept" else actions.reject(admission_id)
+        except AugmentError as error:
+            raise HTTPException(409, str(error)) from error
+        finally:
+            reader.clear()
+
+    @router.post("/admissions/{admission_id}/accept")
+    def accept(admission_id: str) -> dict[str, Any]:
+        """Keep a test that is held for review."""
+        return review(admission_id, "accept")
+
+    @router.post("/admissions/{admission_id}/reject")
+    def reject(admission_id: str) -> dict[str, Any]:
+        """Turn a test away."""
+        return review(admission_id, "reject")
+
+    return router
+
+
+def _streaming(stream: Broadcaster) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/events", response_class=StreamingResponse)
+    async def events(last_event_id: Annotated[int | None, Header(ge=0)] = None) -> StreamingResponse:
+        """Server-sent events: verdict, run, admission, finding, activity, resource, health."""
+        return StreamingResponse(
+            stream.subscribe(last_event_id),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return router
