@@ -4,7 +4,7 @@ from augment.serve.cache import ModelFile, ModelFiles, Progress, cached, models_
 from augment.serve.catalogue import TIERS, ModelEntry, catalogue, default_model, find_model
 from augment.serve.engine import ENGINES, Delta, EngineCore, EngineSpec
 from augment.serve.engine_process import EngineProcess, EngineState, Handle
-from augment.serve.fetch import fetch_model, verify_model
+from augment.serve.fetch import check_room, fetch_model, locate_model, requirements, verify_model
 from augment.serve.hardware import Hardware, choose_model, choose_tier, detect_hardware
 from augment.serve.local import LocalEngine, load_engine
 
@@ -25,6 +25,7 @@ __all__ = [
     "Progress",
     "cached",
     "catalogue",
+    "check_room",
     "choose_model",
     "choose_tier",
     "default_model",
@@ -32,6 +33,8 @@ __all__ = [
     "fetch_model",
     "find_model",
     "load_engine",
+    "locate_model",
     "models_root",
+    "requirements",
     "verify_model",
 ]

@@ -63,17 +63,20 @@ def model_folder(entry: ModelEntry) -> Path:
 
 
 def cached(entry: ModelEntry) -> ModelFiles | None:
-    """The complete model in the cache, or None. Looks at sizes only; see :func:`check_files`."""
+    """The complete model in the cache, or None. Its files are not looked at; see :func:`check_files`."""
     folder = model_folder(entry)
+    return read_manifest(folder) if (folder / MANIFEST).exists() else None
+
+
+def read_manifest(folder: Path) -> ModelFiles:
+    """The model that was fetched into ``folder``. Raises ModelError."""
     try:
         data = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = tuple(ModelFile(**item) for item in data["files"])
         main = folder / data["main"] if data["main"] else folder
-        return ModelFiles(entry.name, folder, data["format"], main, data["source"], folder, files)
-    except FileNotFoundError:
-        return None
+        return ModelFiles(data["name"], folder, data["format"], main, data["source"], folder, files)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / MANIFEST} cannot be read ({error}). {way_out(entry.name)}") from error
+        raise ModelError(f"{folder / MANIFEST} cannot be read ({error}). {way_out(folder.name)}") from error
 
 
 def way_out(name: str) -> str:

@@ -111,7 +111,7 @@ def _packages(item: dict[str, Any]) -> PackagesSource:
 
 
 def find_model(name: str) -> ModelEntry:
-    """The model called ``name``: of the catalogue (with or without its organisation, in any case), a path, or a hub name.
+    """The model called ``name``: of the catalogue (in any case, with or without organisation), a path or a hub name.
 
     Raises ModelError when ``name`` is none of these.
     """

@@ -12,6 +12,7 @@ import psutil
 
 from augment.errors import ModelError
 from augment.serve.cache import (
+    MANIFEST,
     ModelFile,
     ModelFiles,
     Progress,
@@ -20,6 +21,7 @@ from augment.serve.cache import (
     exclusive,
     model_folder,
     models_root,
+    read_manifest,
     record,
     way_out,
     write_manifest,
@@ -158,6 +160,9 @@ def use_local(path: str) -> ModelFiles:
     Nothing is copied; an engine's own form of the weights goes to the cache. Raises ModelError.
     """
     place = Path(path).expanduser().resolve()
+    fetched = _fetched_at(place)
+    if fetched is not None:
+        return fetched
     if not place.exists():
         raise ModelError(f"Model {path!r} does not exist; sources are {', '.join(SOURCES[:3])}, or a path.")
     if place.is_dir():
@@ -174,6 +179,16 @@ def use_local(path: str) -> ModelFiles:
             raise ModelError(f"Model file {place} is corrupt or no GGUF file: it does not begin with GGUF.")
     tag = hashlib.sha256(str(place).encode()).hexdigest()[:10]
     return ModelFiles(place.stem, place.parent, "gguf", place, "path", models_root() / f"local--{place.stem}-{tag}")
+
+
+def _fetched_at(place: Path) -> ModelFiles | None:
+    """The model of the cache that lies at ``place``: its checks and its converted form are then used."""
+    for folder in (place, place.parent):
+        if folder.parent == models_root().resolve() and (folder / MANIFEST).exists():
+            found = read_manifest(folder)
+            check_files(found)
+            return found
+    return None
 
 
 def verify_model(name: str, progress: Progress = silent) -> ModelFiles:
@@ -198,8 +213,13 @@ def _refreshed(found: ModelFiles) -> ModelFiles:
     return fresh
 
 
-def locate_model(name: str, *, source: str = "auto", path: str | None = None) -> ModelFiles:
-    """The model on this machine, never fetched. Raises ModelError when it is not there or is not intact."""
+def locate_model(name: str, path: str | None = None) -> Path:
+    """The file or folder to give an engine, never fetched. Raises ModelError when it is not there or is not intact."""
+    return locate_files(name, path=path).main
+
+
+def locate_files(name: str, *, source: str = "auto", path: str | None = None) -> ModelFiles:
+    """As :func:`locate_model`, with all that is known of the model's files."""
     if path is not None or source not in SOURCES:
         return use_local(path if path is not None else source)
     entry = find_model(name)
@@ -215,6 +235,7 @@ __all__ = [
     "SOURCES",
     "check_room",
     "fetch_model",
+    "locate_files",
     "locate_model",
     "requirements",
     "silent",

@@ -13,7 +13,7 @@ from augment.serve.catalogue import ModelEntry, catalogue, default_model
 
 GB = 10**9
 _NEEDED_CPU = (("large", 40 * GB, 16), ("medium", 20 * GB, 8), ("small", 5 * GB, 1))
-"""Tier, memory, cores on a machine without a GPU: a 7B answers at a quarter of the speed of a 1.5B, so it takes cores."""
+"""Tier, memory and cores without a GPU: a 7B answers at a quarter of the speed of a 1.5B, so it takes cores."""
 _NEEDED_GPU = (("large", 24 * GB), ("medium", 8 * GB), ("small", 2 * GB))
 
 
@@ -81,11 +81,7 @@ def choose_tier(hardware: Hardware) -> str:
 
 
 def choose_model(hardware: Hardware, tier: str | None = None) -> ModelEntry:
-    """The default model of ``tier``, or of the tier that fits ``hardware``.
-
-    With no tier asked for, a model that can be fetched without a hub goes before a larger one that cannot only where
-    the larger one's tier has none at all; the embedded default is thus always reachable.
-    """
+    """The default model of ``tier``, or of the tier that fits ``hardware``."""
     return default_model(tier or choose_tier(hardware))
 
 

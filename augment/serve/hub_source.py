@@ -26,7 +26,7 @@ class _Listed:
 
 
 def fetch_hub(source: HubSource, folder: Path, progress: Progress) -> tuple[ModelFile, ...]:
-    """Download the files of ``source`` into ``folder`` and return them, verified. A broken download goes on where it was.
+    """Download the files of ``source`` into ``folder`` and return them, verified; a broken download goes on.
 
     Raises ModelError when the hub cannot be reached, does not know the model, or has no format that an engine reads.
     """

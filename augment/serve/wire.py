@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import IO, Any
 
 from augment.seams import Message, Request, Sampling
 from augment.serve.engine import Delta
 
 
-def write(stream: TextIO, message: Mapping[str, Any]) -> None:
+def write(stream: IO[str], message: Mapping[str, Any]) -> None:
     """Send one message."""
     stream.write(json.dumps(message) + "\n")
     stream.flush()
