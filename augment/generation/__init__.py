@@ -1,5 +1,17 @@
 """Generators of tests, the gates that judge what they propose, and the writing of what is kept."""
 
-from augment.generation.generator import Generator as Generator
+from augment.generation.generator import Generator
+from augment.generation.passes import GenerationPass, PassResult, Progress, measure_baseline
+from augment.generation.settings import GenerationSettings
+from augment.generation.write import apply_admission, remove_admission
 
-__all__ = ["Generator"]
+__all__ = [
+    "GenerationPass",
+    "GenerationSettings",
+    "Generator",
+    "PassResult",
+    "Progress",
+    "apply_admission",
+    "measure_baseline",
+    "remove_admission",
+]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from augment.generation.paths import conftest_files, trial_file
-from augment.records import Candidate, Coverage, Lane, Outcome, Project, Snapshot, merge_coverage, new_id
+from augment.records import (
+    Candidate,
+    Coverage,
+    FaultKind,
+    Lane,
+    Outcome,
+    Project,
+    Snapshot,
+    content_hash,
+    merge_coverage,
+    new_id,
+)
 from augment.seams import Batch, BatchResult, Executor, Failure, Limits, Observation
 
 _MAX_SPLITS = 5
@@ -68,17 +79,19 @@ class TrialRunner:
         executor: Executor,
         output: str,
         test_wall_s: float,
+        lane: Lane = Lane.WRITE,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._project = project
-        self._snapshot = snapshot
+        self._snapshot = _without(snapshot, output)
+        self._lane = lane
         self._executor = executor
         self._output = output
         self._test_wall_s = test_wall_s
         self._should_stop = should_stop
         self._conftest = conftest_files(project, output)
-        self._lock = threading.Lock()
-        self.batches = 0
+        self.superseded = False
+        """Set when the project no longer holds the revision: whatever follows would be about other code."""
 
     def run(self, candidates: Sequence[Candidate], variation: Variation) -> BatchTrial:
         """Run ``candidates`` in one fresh process; when that process is lost, again in halves to find the culprit."""
@@ -94,14 +107,14 @@ class TrialRunner:
         return self._batch({**self._conftest, **files}, tuple(sorted(files)), Variation(hash_seed=3), len(files) * 20)
 
     def _run(self, candidates: list[Candidate], variation: Variation, splits: int) -> BatchTrial:
-        if not candidates or self._should_stop():
+        if not candidates or self.superseded or self._should_stop():
             return BatchTrial({}, {}, {})
         files = {trial_file(self._output, candidate.id): candidate.source for candidate in candidates}
         result = self._batch({**self._conftest, **files}, tuple(files), variation, len(files))
         trials = {candidate.id: self._trial(candidate, result) for candidate in candidates}
         lost = [candidate for candidate in candidates if trials[candidate.id].fault is not None]
         imports, possible = result.coverage.imports, result.coverage.possible
-        if result.fault is not None and len(candidates) > 1 and splits > 0:
+        if result.fault is not None and len(candidates) > 1 and splits > 0 and not self.superseded:
             middle = max(1, len(lost) // 2)
             for half in (lost[:middle], lost[middle:]):
                 again = self._run(half, variation, splits - 1)
@@ -113,19 +126,18 @@ class TrialRunner:
     def _batch(
         self, files: Mapping[str, str], nodeids: tuple[str, ...], variation: Variation, tests: int
     ) -> BatchResult:
-        with self._lock:
-            self.batches += 1
         wall = min(120.0, 20.0 + tests * variation.repeat * 2.0)
-        return self._executor.run(
+        result = self._executor.run(
             Batch(
                 id=new_id("batch"),
                 root=self._project.root,
                 interpreter=self._project.interpreter,
                 nodeids=nodeids,
-                lane=Lane.WRITE,
+                lane=self._lane,
                 snapshot=self._snapshot,
                 private=True,
                 files=files,
+                source_roots=self._project.source_roots,
                 trusted=False,
                 coverage=variation.coverage,
                 repeat=variation.repeat,
@@ -134,6 +146,15 @@ class TrialRunner:
                 limits=Limits(wall_s=wall, test_s=self._test_wall_s, memory_bytes=2 * 2**30),
             )
         )
+        if result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED:
+            self.superseded = True
+        return result
+
+    def changed(self, file: str) -> None:
+        """Take note that ``file`` was written by us: the revision goes on with its new bytes."""
+        if file in self._snapshot.files:
+            data = Path(self._project.root, file).read_bytes()
+            self._snapshot = Snapshot.of({**self._snapshot.files, file: content_hash(data)})
 
     def _trial(self, candidate: Candidate, result: BatchResult) -> Trial:
         file = trial_file(self._output, candidate.id)
@@ -157,3 +178,9 @@ class TrialRunner:
             coverage=merge_coverage(result.coverage.tests.get(nodeid, {}) for nodeid in nodeids),
             duration_s=max((verdict.duration_s for verdict in verdicts), default=0.0),
         )
+
+
+def _without(snapshot: Snapshot, output: str) -> Snapshot:
+    """The revision without Augment's own tests: they change while a pass runs, and no candidate needs them."""
+    prefix = output.rstrip("/") + "/"
+    return Snapshot.of({file: content for file, content in snapshot.files.items() if not file.startswith(prefix)})

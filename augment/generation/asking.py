@@ -1,0 +1,97 @@
+"""Keeps the model busy in the background while the gates judge what it wrote before."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from augment.errors import ModelError
+from augment.generation.model import BrokenTest, ModelGenerator, Proposals
+from augment.generation.prompts import PromptTask
+
+log = logging.getLogger("augment.generation")
+
+_REPAIRS_A_CALL = 4
+_LEAST_S = 4.0
+"""A call with less time than this brings nothing that could still be judged."""
+
+
+class ModelDesk:
+    """One call of the model at a time, in a thread: new prompts first, then one try to mend what failed.
+
+    A call that outlives the module it was asked for is collected later; its tests still count. When the model is lost
+    for good, :attr:`lost` says why and nothing more is asked.
+    """
+
+    def __init__(self, model: ModelGenerator, prompts_per_call: int, repair: bool, seed: int) -> None:
+        self._model = model
+        self._prompts_per_call = prompts_per_call
+        self._repair = repair
+        self._seed = seed
+        self._tasks: deque[PromptTask] = deque()
+        self._broken: deque[BrokenTest] = deque()
+        self._answer: list[Proposals] = []
+        self._thread: threading.Thread | None = None
+        self.lost: ModelError | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is running or waits to be collected."""
+        return self._thread is not None
+
+    def plan(self, tasks: Sequence[PromptTask]) -> None:
+        """Replace what is to be asked by ``tasks``; tests to be mended stay."""
+        self._tasks = deque(tasks)
+
+    def add_broken(self, broken: Sequence[BrokenTest]) -> None:
+        """Take in failing tests that the model may mend."""
+        if self._repair:
+            self._broken.extend(broken)
+
+    def start(self, seconds_left: float, worthwhile: Callable[[PromptTask], bool]) -> bool:
+        """Begin a call that should end within ``seconds_left``. False when there is nothing to ask or no time."""
+        if self.busy or self.lost is not None or seconds_left < _LEAST_S:
+            return False
+        count = self._model.affordable(self._prompts_per_call, seconds_left)
+        if not count:
+            return False
+        self._seed += 100
+        tasks = self._next_tasks(count, worthwhile)
+        if tasks:
+            return self._begin(lambda: self._model.propose_many(tasks, self._seed, seconds_left))
+        broken = [self._broken.popleft() for _ in range(min(count, _REPAIRS_A_CALL, len(self._broken)))]
+        if broken:
+            return self._begin(lambda: self._model.repair_many(broken, self._seed, seconds_left))
+        return False
+
+    def collect(self, timeout_s: float) -> Proposals | None:
+        """What the running call brought, waiting up to ``timeout_s`` for it; None while it still runs."""
+        if self._thread is None:
+            return None
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            return None
+        self._thread = None
+        return self._answer.pop() if self._answer else None
+
+    def _next_tasks(self, count: int, worthwhile: Callable[[PromptTask], bool]) -> list[PromptTask]:
+        chosen: list[PromptTask] = []
+        while self._tasks and len(chosen) < count:
+            task = self._tasks.popleft()
+            if worthwhile(task):
+                chosen.append(task)
+        return chosen
+
+    def _begin(self, call: Callable[[], Proposals]) -> bool:
+        def ask() -> None:
+            try:
+                self._answer.append(call())
+            except ModelError as error:
+                log.warning("the model is lost: %s", error)
+                self.lost = error
+
+        self._thread = threading.Thread(target=ask, name="augment-model", daemon=True)
+        self._thread.start()
+        return True

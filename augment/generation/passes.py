@@ -1,0 +1,359 @@
+"""One pass of generation over some targets: propose, judge, keep, record, within a budget for each module."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from augment.analysis import ContextBuilder, TargetContext, project_sources
+from augment.errors import ProjectError
+from augment.execution import probe_interpreter
+from augment.generation.asking import ModelDesk
+from augment.generation.gates import Judge, Judgement
+from augment.generation.generator import Generator
+from augment.generation.keeping import Keeper
+from augment.generation.ledger import Ledger
+from augment.generation.model import ModelGenerator, Proposals
+from augment.generation.prompts import PromptTask, plan_prompts
+from augment.generation.settings import GenerationSettings
+from augment.generation.trials import TrialRunner
+from augment.generation.write import TestWriter
+from augment.records import (
+    Activity,
+    Admission,
+    Candidate,
+    CoverageReport,
+    Finding,
+    Lane,
+    Project,
+    Rejection,
+    Snapshot,
+    Target,
+    TestKind,
+    new_id,
+)
+from augment.seams import Batch, Engine, Executor, Limits, ReportSink
+
+_GATING_RESERVE_S = 5.0
+"""Kept back of a module's budget when the model is asked: what it writes has to pass the gates too."""
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a pass stands, for a progress bar. ``done`` and ``total`` count modules."""
+
+    module: str
+    done: int
+    total: int
+    admitted: int
+    rejected: int
+
+
+@dataclass(slots=True)
+class PassResult:
+    """What one pass brought. ``seconds`` is wall-clock time; tokens are the model's, prompt and completion."""
+
+    admitted: list[Admission] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    coverage: CoverageReport = field(default_factory=CoverageReport)
+    superseded: bool = False
+    """The project changed while the pass ran, which ended it."""
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+def measure_baseline(
+    project: Project, executor: Executor, limits: Limits | None = None, lane: Lane = Lane.WRITE
+) -> CoverageReport:
+    """Coverage of the project's existing suite, run once in place; empty of tests where there are none."""
+    result = executor.run(
+        Batch(
+            id=new_id("batch"),
+            root=project.root,
+            interpreter=project.interpreter,
+            lane=lane,
+            source_roots=project.source_roots,
+            coverage=True,
+            limits=limits or Limits(),
+        )
+    )
+    return result.coverage
+
+
+@dataclass(slots=True)
+class _Tools:
+    """What one run of a pass works with."""
+
+    contexts: dict[str, TargetContext]
+    ledger: Ledger
+    runner: TrialRunner
+    judge: Judge
+    keeper: Keeper
+    desk: ModelDesk | None
+    kinds: tuple[TestKind, ...]
+    result: PassResult
+
+
+class GenerationPass:
+    """Writes tests for given targets of one revision.
+
+    The model takes part when ``engine`` is given; ``generators`` are the deterministic ones (None: those of Augment).
+    Nothing here runs project code itself: everything goes through ``executor``. What is kept is on disk and recorded
+    in ``sink`` as soon as it is proven, so a pass that dies loses nothing it has reported.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        snapshot: Snapshot,
+        executor: Executor,
+        sink: ReportSink,
+        engine: Engine | None,
+        settings: GenerationSettings,
+        *,
+        generators: Sequence[Generator] | None = None,
+        lane: Lane = Lane.WRITE,
+        clock: Callable[[], float] = time.monotonic,
+        progress: Callable[[Progress], None] = lambda _: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._project = project
+        self._snapshot = snapshot
+        self._executor = executor
+        self._sink = sink
+        self._engine = engine if _uses(settings, "model") else None
+        self._settings = settings
+        offered = _own_generators() if generators is None else generators
+        self._generators = [generator for generator in offered if _uses(settings, generator.name)]
+        self._lane = lane
+        self._clock = clock
+        self._progress = progress
+        self._should_stop = should_stop
+
+    def run(self, targets: Sequence[Target], baseline: CoverageReport | None = None) -> PassResult:
+        """Generate for ``targets``; the modules with most left to cover come first.
+
+        Without ``baseline`` the existing suite is run once to get it. Raises ProjectError when a test file cannot be
+        written to. A lost model ends its own part of the pass only.
+        """
+        began = self._clock()
+        if baseline is None:
+            baseline = measure_baseline(self._project, self._executor, lane=self._lane)
+        tools = self._prepare(targets, baseline)
+        modules = self._modules(tools)
+        for done, contexts in enumerate(modules):
+            if self._over(tools):
+                break
+            module = contexts[0].target.module
+            self._say(f"writing tests for {module}")
+            self._report_progress(tools, module, done, len(modules))
+            last = done == len(modules) - 1
+            self._module(contexts, tools, self._clock() + self._settings.budget_s_per_module, last)
+            self._report_progress(tools, module, done + 1, len(modules))
+        tools.result.seconds = self._clock() - began
+        tools.result.coverage = tools.ledger.report()
+        tools.result.superseded = tools.runner.superseded
+        return tools.result
+
+    # ------------------------------------------------------------------ preparing
+
+    def _prepare(self, targets: Sequence[Target], baseline: CoverageReport) -> _Tools:
+        settings = self._settings
+        builder = ContextBuilder(self._project, project_sources(self._project, self._snapshot), baseline)
+        contexts: dict[str, TargetContext] = {}
+        for target in targets:
+            try:
+                contexts[target.id] = builder.build(target)
+            except ProjectError as error:  # the target went away meanwhile
+                self._say(str(error))
+        ledger = Ledger(baseline)
+        runner = TrialRunner(
+            self._project,
+            self._snapshot,
+            self._executor,
+            settings.output,
+            settings.test_wall_s,
+            self._lane,
+            self._should_stop,
+        )
+        writer = TestWriter(self._project, settings.output, settings.merge)
+        desk = None
+        if self._engine is not None:
+            model = ModelGenerator(self._engine, settings, self._clock)
+            desk = ModelDesk(model, settings.prompts_per_call, settings.enabled("repair"), settings.seed)
+        return _Tools(
+            contexts,
+            ledger,
+            runner,
+            Judge(runner, ledger, settings, writer.known_keys()),
+            Keeper(writer, runner, settings, self._snapshot.revision),
+            desk,
+            self._kinds(),
+            PassResult(),
+        )
+
+    def _kinds(self) -> tuple[TestKind, ...]:
+        """The kinds asked for; properties only where the project's interpreter can run what would be kept."""
+        if TestKind.PROPERTY not in self._settings.kinds:
+            return self._settings.kinds
+        if probe_interpreter(self._project.interpreter).tools.get("hypothesis") is not None:
+            return self._settings.kinds
+        self._say("no property tests: Hypothesis is not installed in the project's interpreter")
+        return tuple(kind for kind in self._settings.kinds if kind is not TestKind.PROPERTY)
+
+    def _modules(self, tools: _Tools) -> list[list[TargetContext]]:
+        """The contexts by file, files and targets with most left to cover first."""
+
+        def left(context: TargetContext) -> int:
+            lines, branches = tools.ledger.missing(context.target)
+            known = tools.ledger.knows(context.target.file)
+            return len(lines) + len(branches) if known else len(context.source.splitlines())
+
+        by_file = sorted(tools.contexts.values(), key=lambda context: context.target.file)
+        groups = [list(group) for _, group in itertools.groupby(by_file, key=lambda context: context.target.file)]
+        for group in groups:
+            group.sort(key=left, reverse=True)
+        return sorted(groups, key=lambda group: sum(left(context) for context in group), reverse=True)
+
+    # ------------------------------------------------------------------ one module
+
+    def _module(self, contexts: Sequence[TargetContext], tools: _Tools, deadline: float, last: bool) -> None:
+        """Judge what the deterministic generators propose while the model writes, then what the model wrote."""
+        cheap = self._deterministic(contexts, tools)
+        written: deque[Candidate] = deque()
+        if tools.desk is not None:
+            tools.desk.plan(plan_prompts(contexts, tools.kinds, self._settings.samples))
+        while not self._over(tools) and self._clock() < deadline and self._open_work(contexts, tools, written):
+            self._ask(tools, deadline)
+            chunk = _take(written, self._settings.batch_size) or list(
+                itertools.islice(cheap, self._settings.batch_size)
+            )
+            if chunk:
+                self._judge(chunk, tools)
+            elif tools.desk is None or not tools.desk.busy:
+                return
+            written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
+        if last and tools.desk is not None:
+            written.extend(self._collect(tools, max(0.0, deadline - self._clock())))
+            self._judge(_take(written, self._settings.batch_size), tools)
+
+    def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
+        """Whether anything of the module is still to be covered, or something written is still to be judged."""
+        if written or not self._settings.enabled("gain"):
+            return True
+        return any(self._is_open(context, tools) for context in contexts)
+
+    def _is_open(self, context: TargetContext, tools: _Tools) -> bool:
+        if not tools.ledger.knows(context.target.file) or not self._settings.enabled("gain"):
+            return True
+        lines, branches = tools.ledger.missing(context.target)
+        return bool(lines or branches)
+
+    def _deterministic(self, contexts: Sequence[TargetContext], tools: _Tools) -> Iterator[Candidate]:
+        """Candidates of all targets in turn, so that none waits for another's; covered targets drop out."""
+        streams = deque(
+            (context, iter(generator.propose(context, self._settings.seed, self._settings.search_limit)))
+            for generator in self._generators
+            for context in contexts
+        )
+        while streams:
+            context, stream = streams.popleft()
+            if not self._is_open(context, tools):
+                continue
+            share = list(itertools.islice(stream, 4))
+            yield from share
+            if share:
+                streams.append((context, stream))
+
+    def _ask(self, tools: _Tools, deadline: float) -> None:
+        if tools.desk is None:
+            return
+
+        def worthwhile(task: PromptTask) -> bool:
+            return self._is_open(task.context, tools)
+
+        room = deadline - self._clock() - _GATING_RESERVE_S
+        tools.desk.start(room, worthwhile)
+
+    def _collect(self, tools: _Tools, timeout_s: float) -> tuple[Candidate, ...]:
+        proposals = tools.desk.collect(timeout_s) if tools.desk is not None else None
+        if proposals is None:
+            return ()
+        self._count(proposals, tools)
+        return proposals.candidates
+
+    def _count(self, proposals: Proposals, tools: _Tools) -> None:
+        tools.result.prompt_tokens += proposals.prompt_tokens
+        tools.result.completion_tokens += proposals.completion_tokens
+        if self._engine is not None:
+            self._sink.tokens(self._engine.model, proposals.prompt_tokens, proposals.completion_tokens)
+        self._reject(proposals.rejections, tools)
+
+    # ------------------------------------------------------------------ judging and keeping
+
+    def _judge(self, candidates: Sequence[Candidate], tools: _Tools) -> None:
+        if not candidates:
+            return
+        judgement = tools.judge.judge(candidates, tools.contexts)
+        if tools.runner.superseded:
+            return  # about a revision that is gone: neither kept nor held against the tests
+        self._keep(judgement, tools)
+        self._reject(judgement.rejections, tools)
+        for finding in judgement.findings:
+            self._sink.finding(finding)
+        tools.result.findings.extend(judgement.findings)
+        if tools.desk is not None:
+            tools.desk.add_broken(judgement.broken)
+
+    def _keep(self, judgement: Judgement, tools: _Tools) -> None:
+        proven = sorted(judgement.proven, key=lambda item: item.candidate.target)
+        for _, group in itertools.groupby(proven, key=lambda item: item.candidate.target.partition(":")[0]):
+            kept = tools.keeper.keep(list(group), lambda target_id: tools.contexts[target_id].target)
+            if kept.admissions:
+                self._sink.admitted(kept.admissions)
+            tools.result.admitted.extend(kept.admissions)
+            self._reject(kept.rejections, tools)
+
+    def _reject(self, rejections: Iterable[Rejection], tools: _Tools) -> None:
+        turned_away = list(rejections)
+        if turned_away:
+            self._sink.rejected(turned_away)
+            tools.result.rejected.extend(turned_away)
+
+    # ------------------------------------------------------------------ telling
+
+    def _over(self, tools: _Tools) -> bool:
+        return tools.runner.superseded or self._should_stop()
+
+    def _say(self, text: str) -> None:
+        self._sink.activity(Activity("generator", text, time.time()))
+
+    def _report_progress(self, tools: _Tools, module: str, done: int, total: int) -> None:
+        result = tools.result
+        self._progress(Progress(module, done, total, len(result.admitted), len(result.rejected)))
+
+
+def _own_generators() -> Sequence[Generator]:
+    """The deterministic generators of Augment; imported when a pass begins, for they are large."""
+    from augment.generation.search import SearchGenerator
+
+    return (SearchGenerator(),)
+
+
+def _uses(settings: GenerationSettings, generator: str) -> bool:
+    return generator in settings.generators and settings.enabled(generator)
+
+
+def _take(queue: deque[Candidate], count: int) -> list[Candidate]:
+    return [queue.popleft() for _ in range(min(count, len(queue)))]
