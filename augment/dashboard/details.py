@@ -100,8 +100,20 @@ def _verdict(verdict: Mapping[str, Any], output: str, shortened: bool) -> str:
     told = f'<p class="fault">{text(fault["kind"])}: {text(fault["detail"])}</p>' if fault else ""
     note = '<p class="more">the beginning is cut here; it is whole in the JSON of the run</p>' if shortened else ""
     opened = " open" if verdict["outcome"] in ("failed", "error", "fault") else ""
-    shown = f'<pre class="output">{text(output)}</pre>' if output else ""
+    shown = f'<pre class="output">{_marked(output)}</pre>' if output else ""
     return f'<details class="verdict"{opened}><summary>{line}</summary>{told}{note}{shown}</details>'
+
+
+def _marked(output: str) -> str:
+    """Test output with pytest's ``E`` and ``>`` lines standing out."""
+    kinds = {"E": "e", ">": "at"}
+    lines = text(output).split("\n")
+    # After escaping, ">" is an entity.
+    starts = (("E" if line.startswith("E ") else ">" if line.startswith("&gt;") else "") for line in lines)
+    return "\n".join(
+        f'<span class="{kinds[start]}">{line}</span>' if start else line
+        for start, line in zip(starts, lines, strict=True)
+    )
 
 
 def written_list(admissions: Sequence[Mapping[str, Any]], chosen: str) -> str:

@@ -114,7 +114,8 @@ def _faults(summary: Mapping[str, Any]) -> str:
 def _test_row(test: Mapping[str, Any]) -> str:
     fault = chip("warn", f"then {test['fault']['kind']}") if test["fault"] and test["outcome"] != "fault" else ""
     when = f'<span class="grow"></span>{fault}<small>{ago(test["at"])}</small>'
-    inner = f"{pill(test['outcome'])}{nodeid(test['nodeid'])}{when}"
+    told = f"<small>{text(test['message'])}</small>" if test["message"] else ""
+    inner = f'{pill(test["outcome"])}<span class="two">{nodeid(test["nodeid"])}{told}</span>{when}'
     return link("run", test["run_id"] or "", inner)
 
 

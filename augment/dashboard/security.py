@@ -39,8 +39,8 @@ class Guard:
     """ASGI middleware around the whole dashboard, Gradio's own routes included.
 
     With ``loopback_only`` a request whose Host header names another machine is refused: a page elsewhere that
-    makes its own name point to 127.0.0.1 must read nothing. A request that changes something must come from this page or
-    from a program, never from another site.
+    makes its own name point to 127.0.0.1 must read nothing. A request that changes something must come from this page
+    or from a program, never from another site.
     """
 
     def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:

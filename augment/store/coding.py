@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from augment.records import FileCoverage
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def essence(output: str) -> str:
+    """The one line that says most of a test's output: pytest's first ``E`` line, else the last line."""
+    lines = [line.strip() for line in _COLOUR.sub("", output).splitlines() if line.strip()]
+    marked = next((line for line in lines if line.startswith("E ")), None)
+    if marked is not None:
+        return marked.removeprefix("E").strip()
+    return lines[-1] if lines else ""
 
 
 def pack_text(text: str) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from augment.records import Counts, Outcome, Run, Verdict
+from augment.store.coding import essence
 
 # Everything that XML 1.0 has no way to say, terminal colours included.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -66,15 +67,9 @@ def _result(verdict: Verdict) -> ET.Element:
         result = ET.Element("skipped", type=f"pytest.{'skip' if verdict.outcome is Outcome.SKIPPED else 'xfail'}")
     else:
         tag = "failure" if verdict.outcome is Outcome.FAILED else "error"
-        result = ET.Element(tag, message=_clean(_last_line(verdict.output)))
+        result = ET.Element(tag, message=_clean(essence(verdict.output)[:500]))
     result.text = _clean(verdict.output)
     return result
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    marked = [line for line in lines if line.startswith("E ")]
-    return (marked or lines or [""])[0 if marked else -1].removeprefix("E").strip()[:500]
 
 
 def _clean(text: str) -> str:

@@ -16,10 +16,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
 from augment.records import Outcome, Run, Verdict
-from augment.store.coding import pack_text, unpack_text
+from augment.store.coding import essence, pack_text, unpack_text
 from augment.store.schema import outputs, runs, tests, verdicts
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
+_MESSAGE_CHARS = 300
 
 
 class UnknownRunError(AugmentError):
@@ -94,7 +95,7 @@ def _record_one(conn: Connection, run_seq: int, verdict: Verdict, at: float, cha
     if old is not None:
         moved[old.outcome] -= 1
     change.update(moved)
-    _move_test(conn, test, run_seq, row, moved)
+    _move_test(conn, test, run_seq, row | {"message": _message(verdict)}, moved)
     return True
 
 
@@ -133,9 +134,13 @@ def _move_test(
     if run_seq >= test.run_seq:
         values |= {"fault_kind": row["fault_kind"], "fault_detail": row["fault_detail"]}
         if row["outcome"] != Outcome.FAULT.value or test.outcome in (None, Outcome.FAULT.value):
-            newest = {name: row[name] for name in ("outcome", "duration_s", "at")}
+            newest = {name: row[name] for name in ("outcome", "duration_s", "at", "message")}
             values |= newest | {"run_seq": run_seq}
     conn.execute(update(tests).where(tests.c.id == test.id).values(**values))
+
+
+def _message(verdict: Verdict) -> str:
+    return "" if verdict.outcome is Outcome.PASSED else essence(verdict.output)[:_MESSAGE_CHARS]
 
 
 def finish(conn: Connection, run_id: str, finished_at: float) -> bool:
@@ -272,6 +277,7 @@ def known_tests(
             "outcome": row.outcome,
             "duration_s": row.duration_s,
             "at": row.at,
+            "message": row.message,
             "run_id": row.run_id,
             "revision": row.revision,
             "fault": fault_json(row.fault_kind, row.fault_detail),

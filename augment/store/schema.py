@@ -68,6 +68,7 @@ tests = Table(
     Column("outcome", String),
     Column("duration_s", Float),
     Column("at", Float),
+    Column("message", Text, nullable=False, server_default=""),
     Column("run_seq", Integer, nullable=False, server_default="0"),
     Column("fault_kind", String),
     Column("fault_detail", Text),
