@@ -24,7 +24,7 @@ from augment.analysis import discover_project
 from augment.config import Settings
 from augment.errors import AugmentError
 from augment.execution import find_interpreter, probe_interpreter
-from augment.serve import ModelEntry, cached, find_model, models_root
+from augment.serve import ModelEntry, find_model, locate_model, models_root
 from augment.service.preflight import check_imports, check_port, read_service
 
 _RAY = ((2, 60), (2, 61))
@@ -121,34 +121,19 @@ def _answers(address: str) -> bool:
 
 
 def check_model(subject: Subject) -> Iterator[Check]:
-    """Whether the model's files are complete; sizes only, as hashing takes seconds."""
+    """Whether the model's files are as they were fetched; hashed only where size or time of change differ."""
     model = subject.settings.model
     if not model.enabled:
         yield _ok("model", "off (tests come from search alone)")
         return
     try:
-        entry = find_model(model.path if model.path and model.source == "path" else model.model_name)
-        yield _model_files(entry)
+        main = locate_model(model.model_name, model.path)
+        yield _ok("model", f"{model.model_name} at {main}")
     except AugmentError as error:
-        yield Check("model", Status.FAIL, str(error), "augment models list shows what can be used")
+        mend = "./scripts/setup_huggingface_models.sh fetches it; --no-model does without"
+        yield Check("model", Status.FAIL, str(error), mend)
         return
-    yield _memory(entry)
-
-
-def _model_files(entry: ModelEntry) -> Check:
-    if entry.local is not None:
-        return _ok("model", f"{entry.name} at {entry.local}")
-    files = cached(entry)
-    if files is None:
-        mend = f"augment models fetch {entry.name}, or ./scripts/setup_huggingface_models.sh, or launch with --no-model"
-        return Check("model", Status.FAIL, f"{entry.name} is not in {models_root()}", mend)
-    for file in files.files:
-        path = files.folder / file.name
-        size = path.stat().st_size if path.is_file() else None
-        if size != file.bytes:
-            detail = f"{path} is missing" if size is None else f"{path} has {size} bytes, not {file.bytes}"
-            return Check("model", Status.FAIL, detail, f"augment models fetch {entry.name} --force")
-    return _ok("model", f"{entry.name}, complete by size (augment models verify checks the hash)")
+    yield _memory(find_model(model.path or model.model_name))
 
 
 def _memory(entry: ModelEntry) -> Check:

@@ -53,24 +53,36 @@ def load_settings(
     given = flags.get("config_dir")
     folder = find_config_dir(Path(given) if config_dir is None and given else config_dir, environ)
     # Weakest first, so that a stronger source overwrites; every source is validated even where it is overruled.
-    assignments = [*sources.from_files(folder)]
-    if project_root is not None:
-        assignments += sources.from_project(project_root)
-    assignments += sources.from_environment(environ)
-    assignments += sources.from_flags(flags)
-    origins = _merge(assignments)
+    layers = [
+        sources.from_files(folder),
+        sources.from_project(project_root) if project_root is not None else (),
+        sources.from_environment(environ),
+        sources.from_flags(flags),
+    ]
+    origins = _merge(layers)
     settings = _build(origins)
     _check_together(settings, origins)
     return LoadedSettings(settings, origins, folder)
 
 
-def _merge(assignments: Iterable[sources.Assignment]) -> dict[str, Origin]:
+def _merge(layers: Iterable[Iterable[sources.Assignment]]) -> dict[str, Origin]:
     fields = describe_fields()
     origins = {key: Origin(info.default, "default") for key, info in fields.items()}
-    for assignment in assignments:
-        value = _validated(fields[assignment.key], assignment)
-        origins[assignment.key] = Origin(value, assignment.origin)
+    for layer in layers:
+        given = {item.key: Origin(_validated(fields[item.key], item), item.origin) for item in layer}
+        if "model.model_name" in given:
+            _forget_weaker_model(origins, given["model.model_name"].source)
+        origins.update(given)
     return origins
+
+
+def _forget_weaker_model(origins: dict[str, Origin], named_by: str) -> None:
+    """A model named by a stronger source replaces the file that a weaker one gave, else the file would win over it."""
+    reset = f"default, as {named_by} names another model"
+    if origins["model.path"].value is not None:
+        origins["model.path"] = Origin(None, reset)
+    if origins["model.source"].value == "path":
+        origins["model.source"] = Origin("auto", reset)
 
 
 def _validated(info: FieldInfo, assignment: sources.Assignment) -> Any:

@@ -122,6 +122,15 @@ def test_variables_hold_lists_numbers_flags_and_null(place: Place) -> None:
     assert settings.model.threads == 4
 
 
+def test_a_model_named_by_a_flag_replaces_the_file_that_the_configuration_gives(place: Place) -> None:
+    place.json({"model_name": "mine", "source": "path", "path": "/models/mine.gguf"}, MODEL_FILE)
+    assert place.load().settings.model.path == "/models/mine.gguf"
+    place.flags["model_name"] = "Qwen/Qwen2-1.5B-Instruct"
+    loaded = place.load()
+    assert (loaded.settings.model.path, loaded.settings.model.source) == (None, "auto")
+    assert "--model-name" in loaded.origins["model.path"].source
+
+
 def test_settings_cannot_be_changed(place: Place) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         place.load().settings.generator.temperature = 1.0  # type: ignore[misc]
