@@ -26,9 +26,9 @@ ensure_venv() {
     "$python" -m venv --clear .venv || fail "cannot make .venv: on Debian and Ubuntu install python3-venv, then try again"
   fi
   wanted="$(.venv/bin/python -c 'import hashlib, pathlib, os; print(hashlib.sha256(pathlib.Path("pyproject.toml").read_bytes() + os.getcwd().encode()).hexdigest())')"
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
-    return 0
-  fi
+  # Where the developers' extra is, the base is there too.
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
+  if [ -z "$extra" ] && [ "$(cat .venv/.augment-installed-dev 2>/dev/null)" = "$wanted" ]; then return 0; fi
   say "installing Augment and what it needs into .venv (a few minutes the first time) ..."
   .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off -e "$spec" \
     || fail "pip could not install '$spec': the lines above say why; the same command goes on where it stopped"

@@ -63,7 +63,7 @@ class GeneratorSettings(_Section):
         default=None,
         ge=0,
         le=2**31 - 1,
-        description="Fixes every random choice, so that a pass can be repeated; null draws a new one each time.",
+        description="Fixes random choices, so that a pass can be repeated; null leaves the choice to Augment.",
     )
     budget_seconds_per_module: float = Field(
         default=60.0,
