@@ -71,7 +71,7 @@ class ContextBuilder:
         parameters = self._parameters(found)
         local = types_reached(self._facts, found, parameters)
         if owner:
-            local |= types_reached(self._facts, owner, constructor_of(self._facts, owner))
+            local |= types_reached(self._facts, owner, [Parameter("", owner.item.qualname)])
         abstract_of = owner or (found if isinstance(node, ast.ClassDef) else None)
         lines, branches = self._uncovered(target)
         return TargetContext(

@@ -1,0 +1,5 @@
+"""The generator that needs no model."""
+
+from augment.generation.search.generator import SearchGenerator
+
+__all__ = ["SearchGenerator"]

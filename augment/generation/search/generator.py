@@ -1,0 +1,156 @@
+"""The generator that needs no model: it reads types, guards, examples and literals, and calls the target."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import itertools
+import random
+from collections.abc import Iterator
+
+from augment.analysis import CallForm, Parameter, ProjectType, TargetContext, TypeKind
+from augment.generation.search.calls import Call, argument_lists, shown
+from augment.generation.search.construct import Maker
+from augment.generation.search.documented import documented_tests
+from augment.generation.search.guards import read_guards
+from augment.generation.search.render import CONSTRUCTORS, Habits, test_module, test_name
+from augment.generation.search.values import Value
+from augment.records import Candidate, TestKind
+
+MAX_INSTANCES = 6
+
+
+class SearchGenerator:
+    """Proposes calls of the target with inputs worth trying; what they give is left to be observed (``== ...``).
+
+    Inputs come from annotations, defaults, what the guards compare with, calls found in the project, documented
+    examples and names. Documented results become tests of their own, with the origin ``doctest``.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name by which the generator is switched off and credited."""
+        return "search"
+
+    def propose(self, context: TargetContext, seed: int, limit: int) -> list[Candidate]:
+        """At most ``limit`` candidates, the same for the same seed: documented results, then calls."""
+        found: dict[str, Candidate] = {}
+        for source, origin in itertools.chain(_documented(context), _calls(context, seed, limit)):
+            if len(found) >= limit:
+                break
+            key = ast.dump(_anonymous(source))
+            if key not in found:
+                found[key] = _candidate(context, source, origin, seed)
+        return list(found.values())
+
+
+def _documented(context: TargetContext) -> Iterator[tuple[str, str]]:
+    return ((source, "doctest") for source, _ in documented_tests(context))
+
+
+def _calls(context: TargetContext, seed: int, limit: int) -> Iterator[tuple[str, str]]:
+    """(module, rule) of every call, the most promising first."""
+    guards = read_guards(context.source, tuple(item.name for item in context.parameters))
+    maker, habits = Maker(context, guards), Habits.of(context)
+    rng = random.Random(f"{seed}:{context.target.id}")
+    instances = _instances(context, maker)
+    if instances is None:
+        return
+    parameters = _called_parameters(context)
+    pools = {item.name: maker.for_parameter(item) for item in parameters}
+    examples = (*context.example_calls, *(statement.partition("#")[0].strip() for statement, _ in context.doctests))
+    taken: set[str] = set()
+    chosen = _with_instances(
+        itertools.chain(shown(parameters, _calls_of(context, examples)), argument_lists(parameters, pools, rng, limit)),
+        instances,
+    )
+    for call, instance in chosen:
+        yield test_module(context, habits, call, instance, test_name(context, call, taken)), call.rule
+
+
+def _instances(context: TargetContext, maker: Maker) -> list[Value] | None:
+    """What a method is called on: [] where nothing is needed, None where nothing can be made."""
+    method = context.form in (CallForm.INSTANCE_METHOD, CallForm.PROPERTY)
+    is_constructor = context.target.qualname.rpartition(".")[2] in CONSTRUCTORS
+    owner = context.owner
+    if owner is None or (is_constructor and owner.kind is TypeKind.PLAIN):
+        return []
+    if owner.kind in (TypeKind.ABSTRACT, TypeKind.ENUM) and (is_constructor or not method):
+        return None
+    if not method:
+        return []
+    return maker.instances(owner)[:MAX_INSTANCES] or None
+
+
+def _with_instances(calls: Iterator[Call], instances: list[Value]) -> Iterator[tuple[Call, Value | None]]:
+    """Each call on the first instance; the first calls on the other instances too."""
+    if not instances:
+        yield from ((call, None) for call in calls)
+        return
+    first = list(itertools.islice(calls, 3))
+    for call in first:
+        yield call, instances[0]
+    for instance in instances[1:]:
+        yield from ((call, instance) for call in first[:1])
+    yield from _alternating(calls, instances)
+
+
+def _alternating(calls: Iterator[Call], instances: list[Value]) -> Iterator[tuple[Call, Value]]:
+    """Further calls, on the first instance and on each of the others by turns."""
+    others = itertools.cycle(instances[1:] or instances)
+    for index, call in enumerate(calls):
+        yield call, instances[0] if index % 2 == 0 else next(others)
+
+
+def _called_parameters(context: TargetContext) -> tuple[Parameter, ...]:
+    """The parameters of what the test calls: of the constructor where the target belongs to it."""
+    owner: ProjectType | None = context.owner
+    if owner is not None and context.target.qualname.rpartition(".")[2] in CONSTRUCTORS:
+        return owner.parameters
+    return context.parameters
+
+
+def _calls_of(context: TargetContext, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the expressions that call the target with literals."""
+    name = context.call_name.rpartition(".")[2]
+    found: list[str] = []
+    for text in texts:
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            continue
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_literal_call(node))
+        found += [ast.unparse(node) for node in calls if ast.unparse(node.func).rpartition(".")[2] == name]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_literal_call(node: ast.Call) -> bool:
+    try:
+        for item in [*node.args, *(word.value for word in node.keywords)]:
+            ast.literal_eval(item)
+    except (ValueError, TypeError, SyntaxError):
+        return False
+    return bool(node.args or node.keywords)
+
+
+def _anonymous(source: str) -> ast.Module:
+    """The module with its test's name left out: two tests that differ by name only are one."""
+    tree = ast.parse(source)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            node.name = "test"
+    return tree
+
+
+def _candidate(context: TargetContext, source: str, origin: str, seed: int) -> Candidate:
+    digest = hashlib.sha256(f"{context.target.id}\0{source}".encode()).hexdigest()[:10]
+    return Candidate(
+        id=f"cand-{digest}",
+        target=context.target.id,
+        generator="search",
+        kind=TestKind.UNIT,
+        source=source,
+        origin=origin,
+        seed=seed,
+        characterization=origin != "doctest",
+    )
