@@ -24,6 +24,8 @@ from augment.records import Candidate, Finding, Rejection, TestKind, new_id
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
+GATES = ("repeat", "harmless", "asserts", "target", "gain", "stable")
+"""The gates that can be switched off by name."""
 GATE_RUNS = 5
 """Runs that a kept test passed: two in one process, two in fresh ones with everything varied, one alone."""
 DOCTEST = "doctest"

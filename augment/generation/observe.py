@@ -21,6 +21,7 @@ STRIDE = 20
 """Slots of one assertion: the value, its length, its text, its attributes, and last whether the assertion held."""
 HELD = STRIDE - 1
 DID_NOT_RAISE = "DID NOT RAISE"
+_MISMATCH = re.compile(r"Regex pattern did not match.*Actual message: (?P<text>'[^\n]*'|\"[^\n]*\")", re.DOTALL)
 _PROGRAMMING_ERRORS = frozenset(
     {"AssertionError", "AttributeError", "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError"}
     | {"RecursionError", "MemoryError", "SystemExit", "KeyboardInterrupt", "NotImplementedError", "SyntaxError"}
@@ -63,6 +64,8 @@ def prepare(source: str, failure: Failure | None) -> str:
     line = failure.test_lineno if failure is not None and DID_NOT_RAISE in failure.message else None
     body = _body_of(function)
     body[:] = [prepared for statement in body for prepared in _prepared(statement, line)]
+    if failure is not None and (mismatch := _MISMATCH.search(failure.message)):
+        _match_anew(tree, body, failure.test_lineno, ast.literal_eval(mismatch["text"]))
     return render(tree)
 
 
@@ -143,6 +146,23 @@ def _opened(body: list[ast.stmt]) -> list[ast.stmt]:
         name = ast.Name(last.targets[0].id, ast.Load())
         return [*body, ast.Assert(ast.Compare(name, [ast.Eq()], [open_value]), None)]
     return body
+
+
+def _match_anew(tree: ast.Module, body: Sequence[ast.stmt], line: int | None, message: str) -> None:
+    """Expect the message that was raised instead of the one that was guessed, or none where it varies."""
+    for statement in body:
+        if isinstance(statement, ast.With) and _is_raises(statement) and _spans(statement, line):
+            call = statement.items[0].context_expr
+            assert isinstance(call, ast.Call)
+            call.keywords = [item for item in call.keywords if item.arg != "match"]
+            if stable := _stable_message([message]):
+                call.keywords.append(_escaped(stable))
+                tree.body[:0] = ast.parse("import re").body
+
+
+def _escaped(message: str) -> ast.keyword:
+    escape = ast.Call(ast.Attribute(_name("re"), "escape", ast.Load()), [ast.Constant(message)], [])
+    return ast.keyword("match", escape)
 
 
 def _is_raises(statement: ast.With) -> bool:
@@ -272,8 +292,7 @@ def _raising(statement: ast.stmt, sightings: Sequence[Sighting]) -> ast.stmt | N
     raises = ast.Call(ast.Attribute(ast.Name("pytest", ast.Load()), "raises", ast.Load()), [_name(name)], [])
     match = _stable_message([failure.message for failure in failures])
     if match:
-        escape = ast.Call(ast.Attribute(_name("re"), "escape", ast.Load()), [ast.Constant(match)], [])
-        raises.keywords.append(ast.keyword("match", escape))
+        raises.keywords.append(_escaped(match))
     body = _raising_body(statement)
     return None if body is None else ast.With([ast.withitem(raises)], body)
 

@@ -122,5 +122,14 @@ def single_test(tree: ast.Module) -> FunctionNode | None:
 
 
 def render(tree: ast.Module) -> str:
-    """Source text of ``tree``, ending in a newline."""
+    """Source text of ``tree``, without repeated import lines, ending in a newline."""
+    lines: set[str] = set()
+    body = []
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if (line := ast.unparse(node)) in lines:
+                continue
+            lines.add(line)
+        body.append(node)
+    tree.body = body
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"

@@ -1,0 +1,278 @@
+"""``augment generate``: one pass of test generation, without a daemon and without Ray."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from augment.analysis import discover_project, project_targets, take_snapshot
+from augment.commands.progress import PassDisplay
+from augment.config import Settings, load_settings
+from augment.errors import ProjectError, SettingsError
+from augment.execution import LocalExecutor, find_interpreter, probe_interpreter
+from augment.generation import GATES, GenerationPass, GenerationSettings, NullSink, PassResult, measure_baseline
+from augment.records import Admission, Finding, Project, Target, TestKind
+from augment.seams import Limits, ReportSink
+from augment.serve import EngineSpec, LocalEngine, load_engine, locate_model
+from augment.service import state_folder
+from augment.service.preflight import read_service
+from augment.store import Reporter, Store, StoreError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(generate)
+
+
+def generate(
+    project: Annotated[Path, typer.Argument(help="Root folder of the project.")] = Path(),
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE_OR_TARGET...", help="Files, folders, modules or MODULE:NAME; default: everything."
+        ),
+    ] = None,
+    budget: Annotated[float | None, typer.Option(help="Seconds to spend on each module.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder of kept tests, relative to the project.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fix every random choice.")] = None,
+    no_model: Annotated[bool, typer.Option("--no-model", help="Search only; do not load a model.")] = False,
+    merge: Annotated[bool | None, typer.Option("--merge", help="Add to the project's own test files.")] = None,
+    accept: Annotated[str | None, typer.Option(help="auto, or review to hold tests back.")] = None,
+    python: Annotated[str | None, typer.Option(help="The project's interpreter.")] = None,
+    test_types: Annotated[str | None, typer.Option(help="Comma-separated: unit, integration, property.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Switch a generator or gate off by name; repeatable.")
+    ] = None,
+    config_dir: Annotated[Path | None, typer.Option(help="Folder of the JSON settings.")] = None,
+) -> None:
+    """Write tests for a project once: propose, judge, keep."""
+    found = discover_project(project)
+    root = Path(found.root)
+    settings = _settings(
+        root,
+        config_dir,
+        {
+            "budget_seconds_per_module": budget,
+            "output_dir": output,
+            "seed": seed,
+            "no_model": no_model,
+            "merge": merge or None,
+            "accept": accept,
+            "python": python,
+            "test_types": test_types,
+        },
+    )
+    interpreter = find_interpreter(root, settings.service.python)
+    probe_interpreter(interpreter)
+    found = discover_project(project, interpreter)
+    spec = _engine_spec(settings, without or [])
+    targets = _chosen(found, what or [])
+    result = _run(found, targets, settings, _pass_settings(settings, without or []), spec)
+    report = as_json(result)
+    if json_file is not None:
+        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _summarise(result)
+
+
+def as_json(result: PassResult) -> dict[str, Any]:
+    """The results of a pass as ``--json`` writes them."""
+    return {
+        "admitted": [_admission(item) for item in result.admitted],
+        "rejected": dict(Counter(item.gate for item in result.rejected).most_common()),
+        "findings": [_finding(item) for item in result.findings],
+        "seconds": round(result.seconds, 2),
+        "tokens": {"prompt": result.prompt_tokens, "completion": result.completion_tokens},
+    }
+
+
+# --------------------------------------------------------------------------- settings
+
+
+def _settings(root: Path, config_dir: Path | None, flags: dict[str, Any]) -> Settings:
+    return load_settings({key: value for key, value in flags.items() if value is not None}, root, config_dir).settings
+
+
+def _pass_settings(settings: Settings, without: Sequence[str]) -> GenerationSettings:
+    wanted = settings.generator
+    known = {*GATES, "search", "model", "observe", "repair"}
+    unknown = sorted(set(without) - known)
+    if unknown:
+        raise SettingsError(
+            f"--without {unknown[0]}: no generator or gate of that name; known: {', '.join(sorted(known))}"
+        )
+    return GenerationSettings(
+        kinds=tuple(TestKind(kind) for kind in wanted.test_types),
+        generators=tuple(wanted.generators),
+        without=frozenset(without),
+        temperature=wanted.temperature,
+        max_length=wanted.max_length,
+        samples=wanted.samples,
+        output=wanted.output_dir,
+        merge=wanted.merge,
+        accept=wanted.accept,
+        budget_s_per_module=wanted.budget_seconds_per_module,
+        seed=wanted.seed if wanted.seed is not None else int.from_bytes(os.urandom(3), "big"),
+    )
+
+
+def _engine_spec(settings: Settings, without: Sequence[str]) -> EngineSpec | None:
+    """What to load; None without a model. Raises ModelError at once when its file is not there."""
+    model = settings.model
+    if not model.enabled or "model" in without or "model" not in settings.generator.generators:
+        return None
+    return EngineSpec(
+        model=model.model_name,
+        path=str(locate_model(model.model_name, model.path)),
+        engine=model.engine,
+        threads=model.threads,
+        kv_cache_gb=model.kv_cache_gb,
+    )
+
+
+def _chosen(project: Project, what: Sequence[str]) -> list[Target]:
+    """The targets that the arguments name. Raises ProjectError for one that names nothing."""
+    problems: list[str] = []
+    targets = project_targets(
+        project, take_snapshot(project.root), on_problem=lambda file, why: problems.append(f"{file}: {why}")
+    )
+    for problem in problems:
+        typer.echo(f"skipped {problem}", err=True)
+    if not what:
+        return targets
+    chosen: dict[str, Target] = {}
+    for name in what:
+        matching = [target for target in targets if _matches(target, name, project)]
+        if not matching:
+            raise ProjectError(
+                f"{name} names no file, module or target of {project.root} that tests can be written for"
+            )
+        chosen |= {target.id: target for target in matching}
+    return list(chosen.values())
+
+
+def _matches(target: Target, name: str, project: Project) -> bool:
+    if ":" in name:
+        return target.id == name or target.id.startswith(f"{name}.")
+    path = Path(name)
+    with suppress(ValueError):
+        if path.is_absolute():
+            path = path.relative_to(project.root)
+    relative = path.as_posix().rstrip("/")
+    return target.file == relative or target.file.startswith(f"{relative}/") or target.module == name
+
+
+# --------------------------------------------------------------------------- running
+
+
+def _run(
+    project: Project,
+    targets: Sequence[Target],
+    settings: Settings,
+    wanted: GenerationSettings,
+    spec: EngineSpec | None,
+) -> PassResult:
+    """The model loads while the existing suite runs for the baseline; neither counts towards the budget."""
+    limits = Limits(wall_s=settings.generator.batch_timeout_s, test_s=settings.generator.test_timeout_s)
+    scratch = state_folder(Path(project.root)) / "work"
+    console = Console(stderr=True)
+    with ExitStack() as stack, _loading(spec) as engine:
+        executor = LocalExecutor(settings.generator.max_concurrent or 2, scratch_dir=scratch)
+        stack.callback(executor.close)
+        sink = _sink(project, stack)
+        display = stack.enter_context(PassDisplay(console))
+        display.say("running the existing tests" + (" and loading the model" if spec else ""))
+        baseline = measure_baseline(project, executor, limits)
+        loaded = engine.result() if engine is not None else None
+        work = GenerationPass(
+            project, take_snapshot(project.root), executor, sink, loaded, wanted, progress=display.update
+        )
+        return work.run(targets, baseline)
+
+
+@contextmanager
+def _loading(spec: EngineSpec | None) -> Iterator[Future[LocalEngine] | None]:
+    if spec is None:
+        yield None
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="load-model") as pool:
+        engine = pool.submit(load_engine, spec)
+        try:
+            yield engine
+        finally:
+            if engine.exception() is None:
+                engine.result().close()
+
+
+def _sink(project: Project, stack: ExitStack) -> ReportSink:
+    """The project's store, unless a running service owns it or it cannot be opened."""
+    root = Path(project.root)
+    if read_service(root) is not None:
+        typer.echo("Augment is watching this project: this pass is not recorded in its store.", err=True)
+        return NullSink()
+    folder = state_folder(root)
+    try:
+        store = Store(folder / "augment.db")
+    except StoreError as error:
+        typer.echo(f"not recorded: {error}", err=True)
+        return NullSink()
+    stack.callback(store.close)
+    reporter = Reporter(store, root, folder / "results", tasks_md=None)
+    stack.callback(reporter.close)
+    return reporter
+
+
+# --------------------------------------------------------------------------- results
+
+
+def _admission(item: Admission) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "nodeid": item.nodeid,
+        "file": item.file,
+        "target": item.target,
+        "generator": item.generator,
+        "origin": item.origin,
+        "kind": item.kind.value,
+        "state": item.state.value,
+        "characterization": item.characterization,
+        "lines_gained": item.lines_gained,
+        "branches_gained": item.branches_gained,
+        "mutants_killed": item.mutants_killed,
+        "runs": item.runs,
+        "reason": item.reason,
+    }
+
+
+def _finding(item: Finding) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "target": item.target,
+        "title": item.title,
+        "detail": item.detail,
+        "source": item.source,
+        "confidence": item.confidence,
+    }
+
+
+def _summarise(result: PassResult) -> None:
+    files = Counter(item.file for item in result.admitted)
+    typer.echo(f"{len(result.admitted)} tests kept in {result.seconds:.0f} s, {result.tokens} model tokens")
+    for file, count in sorted(files.items()):
+        typer.echo(f"  {file}: {count}")
+    reasons = Counter(item.gate for item in result.rejected)
+    if reasons:
+        typer.echo("rejected: " + ", ".join(f"{count} {gate}" for gate, count in reasons.most_common()))
+    for finding in result.findings:
+        typer.echo(f"finding: {finding.title}")
+    if result.superseded:
+        typer.echo("the project changed while the pass ran, which ended it early")
