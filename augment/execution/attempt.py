@@ -18,7 +18,7 @@ from augment.seams import Limits
 _TICK_S = 0.05
 _MEMORY_EVERY_S = 0.1
 _START_S = 60.0
-"""How long an interpreter may take to import pytest, before the batch's own clock matters."""
+"""How long an interpreter may take to import pytest, before the batch's own clock begins."""
 _CHUNK = 1 << 16
 
 
@@ -63,7 +63,8 @@ class Attempt:
         self._runner = runner
         self._ledger = ledger
         self._limits = limits
-        self._deadline = deadline
+        self._began = time.monotonic()
+        self.deadline = deadline
         self._wake = wake
         self._output = output
         self._buffer = bytearray()
@@ -113,6 +114,9 @@ class Attempt:
             event: Event = json.loads(bytes(line))
             if event["kind"] == "unusable":
                 raise RunnerUnusableError(event["detail"])
+            if event["kind"] == "ready":
+                # The batch's clock stands still while an interpreter starts.
+                self.deadline += time.monotonic() - self._began
             if event["kind"] == "started":
                 self._test_began = time.monotonic()
             self._ledger.take(event)
@@ -149,11 +153,12 @@ class Attempt:
 
     def _too_long(self) -> Loss | None:
         now = time.monotonic()
-        if now > self._deadline:
+        if not self._ledger.ready:
+            lost = now > self._began + _START_S
+            return Loss(Fault(FaultKind.WORKER_LOST, "the interpreter did not get ready"), final=True) if lost else None
+        if now > self.deadline:
             detail = f"the batch took longer than {self._limits.wall_s:g} s\n{self._stacks()}"
             return Loss(Fault(FaultKind.TIMEOUT, detail.rstrip()), final=True)
-        if not self._ledger.ready and now > self._runner.born + max(_START_S, self._limits.wall_s):
-            return Loss(Fault(FaultKind.WORKER_LOST, "the interpreter did not get ready"), final=True)
         limit = self._limits.test_s
         if limit is not None and self._ledger.running is not None and self.test_seconds > limit:
             return Loss(Fault(FaultKind.TIMEOUT, f"the test took longer than {limit:g} s\n{self._stacks()}".rstrip()))
@@ -161,8 +166,6 @@ class Attempt:
 
     def _stacks(self) -> str:
         """Ask the runner where it is. Works while C code holds the interpreter lock, unlike a thread inside."""
-        if not self._ledger.ready:
-            return ""
         self._runner.signal(stack_signal())
         path, before = self._runner.stack_file, ""
         for _ in range(10):

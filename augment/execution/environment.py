@@ -19,19 +19,18 @@ _ALLOWED = re.compile(r"^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|LD_LIBRARY_PATH)$")
 
 
 def batch_environment(
-    interpreter: str, root: str, scratch: Path, *, trusted: bool, outer: Mapping[str, str] | None = None
+    interpreter: str, scratch: Path, *, trusted: bool, outer: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The variables for a test process whose temporary files go to ``scratch``.
 
     Trusted: those of ``outer`` (this process's own) whose names do not look like secrets. Otherwise an allow-list, and
-    a home of its own. Folders of PYTHONPATH that lie in the project are kept.
+    a home of its own. PYTHONPATH is left out: see :func:`project_python_path`.
     """
     outer = os.environ if outer is None else outer
     if trusted:
         seen = {name: value for name, value in outer.items() if not _SECRET.search(name) and not _OURS.search(name)}
         if "RAY_RAYLET_PID" in outer:
             seen.pop("OMP_NUM_THREADS", None)  # Ray sets it for its worker, not the user
-        _keep_project_path(seen, outer, root)
     else:
         seen = {name: value for name, value in outer.items() if _ALLOWED.search(name)}
         home = scratch / "home"
@@ -43,11 +42,12 @@ def batch_environment(
     return seen
 
 
-def _keep_project_path(seen: dict[str, str], outer: Mapping[str, str], root: str) -> None:
+def project_python_path(root: str, outer: Mapping[str, str] | None = None) -> str:
+    """The folders of the user's PYTHONPATH that lie in the project; the others may be Augment's or Ray's own."""
+    outer = os.environ if outer is None else outer
     entries = [entry for entry in outer.get("PYTHONPATH", "").split(os.pathsep) if entry]
     kept = [entry for entry in entries if Path(entry).is_absolute() and Path(entry).is_relative_to(root)]
-    if kept:
-        seen["PYTHONPATH"] = os.pathsep.join(kept)
+    return os.pathsep.join(kept)
 
 
 def _activate(seen: dict[str, str], interpreter: str) -> None:

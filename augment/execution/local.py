@@ -14,6 +14,7 @@ from typing import Any
 
 from augment.errors import ProjectError
 from augment.execution.attempt import Attempt, Loss, OutputTail, RunnerUnusableError
+from augment.execution.environment import project_python_path
 from augment.execution.interpreter import InterpreterInfo, probe_interpreter
 from augment.execution.ledger import Ledger, Rounds
 from augment.execution.overlay import ensure_overlay
@@ -77,7 +78,7 @@ class LocalExecutor:
         self._turn = threading.Condition()
 
     def prime(self, batch: Batch) -> None:
-        """Get a runner ready, in the background, for batches like this one (same root, interpreter and trust)."""
+        """Get a runner ready, in the background, for batches like this one (same interpreter and trust)."""
         self._source.refill(self._kind(batch))
 
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
@@ -206,11 +207,13 @@ class LocalExecutor:
                 raise ProjectError(
                     f"pytest cannot be imported by {work.batch.interpreter} ({error}): install it there."
                 ) from error
+            finally:
+                work.deadline = attempt.deadline
 
     def _kind(self, batch: Batch) -> RunnerKind:
-        root = str(Path(batch.root).absolute())
         overlay = self._interpreter(batch.interpreter)[1]
-        return RunnerKind(batch.interpreter, root, overlay, batch.trusted, batch.hash_seed)
+        python_path = project_python_path(str(Path(batch.root).absolute())) if batch.trusted else ""
+        return RunnerKind(batch.interpreter, overlay, python_path, batch.trusted, batch.hash_seed)
 
     def _interpreter(self, path: str) -> tuple[InterpreterInfo, str]:
         known = self._interpreters.get(path)
@@ -255,7 +258,7 @@ def _order(work: _Work, rounds: Rounds, stack_file: str) -> dict[str, Any]:
     return {
         "args": [f"--override-ini=cache_dir={Path(stack_file).parent / 'cache'}", *work.args],
         "cwd": work.cwd,
-        "project_root": work.kind.root,
+        "project_root": str(Path(batch.root).absolute()),
         "source_roots": list(batch.source_roots),
         "private": batch.private,
         "rounds": rounds,

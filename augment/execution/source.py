@@ -20,6 +20,8 @@ import psutil
 
 from augment.execution.environment import batch_environment
 
+_MOST_IDLE = 4
+"""Runners that wait, of all kinds together."""
 _MAIN = Path(__file__).parent / "runner" / "runner_main.py"
 
 
@@ -28,8 +30,9 @@ class RunnerKind:
     """What must be decided when a runner starts; runners of one kind can stand in for each other."""
 
     interpreter: str
-    root: str
     overlay: str
+    python_path: str
+    """PYTHONPATH: what the user set, as far as it lies in the project."""
     trusted: bool
     hash_seed: int | None = None
 
@@ -41,7 +44,9 @@ class Runner:
         self.kind = kind
         self.born = time.monotonic()
         self.scratch = Path(tempfile.mkdtemp(prefix="augment-"))
-        environment = batch_environment(kind.interpreter, kind.root, self.scratch, trusted=kind.trusted)
+        environment = batch_environment(kind.interpreter, self.scratch, trusted=kind.trusted)
+        if kind.python_path:
+            environment["PYTHONPATH"] = kind.python_path
         if kind.hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(kind.hash_seed)
         self.events, event_end = os.pipe()
@@ -197,8 +202,18 @@ class PrimedRunners:
             keep = not self._closed and len(waiting) < self._depth
             if keep:
                 waiting.append((runner, _environment_stamp(kind.interpreter)))
-        if not keep:
-            runner.end()
+            spare = self._too_many()
+        for old in spare if keep else (runner, *spare):
+            old.end()
+
+    def _too_many(self) -> list[Runner]:
+        """Take the oldest runners beyond ``_MOST_IDLE`` out of the waiting ones."""
+        entries = [(entry[0].born, kind, entry) for kind, waiting in self._idle.items() for entry in waiting]
+        entries.sort(key=lambda found: found[0])
+        spare = entries[: max(0, len(entries) - _MOST_IDLE)]
+        for _, kind, entry in spare:
+            self._idle[kind].remove(entry)
+        return [entry[0] for _, _, entry in spare]
 
     def _schedule_expiry(self) -> None:
         if self._timer is None:

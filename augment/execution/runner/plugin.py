@@ -10,6 +10,7 @@ import errno
 import os
 import random
 import re
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,7 +56,12 @@ class Reporter:
             known.no_cov, known.cov_source = True, []
         if hasattr(known, "numprocesses"):
             args.append("--numprocesses=0")
-        yield
+        outcome = yield
+        error = outcome.excinfo[1] if outcome.excinfo else None  # type: ignore[attr-defined]
+        if error is not None and type(error).__name__ == "ConftestImportFailure":
+            path = os.path.relpath(str(error.path), self._cwd).replace(os.sep, "/")
+            text = "".join(traceback.format_exception(*_cause(error)))
+            self._emitter.send("uncollectable", file=path, text=clip(text, self._output_limit))
 
     def pytest_sessionstart(self, session: Any) -> None:
         """Learn where node ids start from."""
@@ -194,6 +200,13 @@ def merged_outcome(reports: list[Any]) -> str:
     if any(hasattr(report, "wasxfail") for report in skipped):
         return "xfailed"
     return "skipped" if skipped else "passed"
+
+
+def _cause(error: Any) -> tuple[Any, Any, Any]:
+    cause = getattr(error, "cause", None)
+    if cause is None:  # pytest before 8.1
+        return tuple(error.excinfo)
+    return type(cause), cause, cause.__traceback__
 
 
 def _shown(reports: list[Any]) -> Iterator[str]:
