@@ -84,13 +84,17 @@ def _all(
     for index in range(depth):
         for item in parameters:
             pool = pools.get(item.name, [])
-            if index < len(pool):
+            if index < len(pool) and (item.kind not in VARIADIC or parameters[0] is item):
                 value = pool[index]
                 label = f"{value.label}_{item.name}" if value.label else item.name
                 yield _call(parameters, base | {item.name: value}, label)
     for _ in range(wanted * MAX_RANDOM_ROUNDS):
         chosen = {name: rng.choice(pools[name]) for name in base}
-        extra = [item.name for item in parameters if item.name not in base and pools.get(item.name)]
+        extra = [
+            item.name
+            for item in parameters
+            if item.name not in base and pools.get(item.name) and item.kind not in VARIADIC
+        ]
         chosen |= {name: rng.choice(pools[name]) for name in extra if rng.random() < 0.5}
         labels = [f"{value.label}_{name}" for name, value in chosen.items() if value.label][:2]
         yield _call(parameters, chosen, "_and_".join(labels), "mixed")

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from augment.analysis import TargetContext
 
 COMMENTED = re.compile(r"#\s*(?:returns?|gives|=>|->|==>?)\s*:?\s*(?P<value>.+?)\s*$", re.IGNORECASE)
+UNCLEAR = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.IfExp, ast.Lambda, ast.NamedExpr)
+"""Expressions that mean something else beside ``==`` unless they are in brackets."""
+
 SPELLINGS = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
 
@@ -21,16 +24,27 @@ def documented_tests(context: TargetContext) -> Iterator[tuple[str, str]]:
     """
     before: list[str] = []
     number = 0
+    shares = any(_binds(statement) for statement, _ in context.doctests)
     for statement, want in context.doctests:
         code, expected = _split_comment(statement, want)
         lines, fixtures = _check(code, expected, "print(" in context.source)
         if lines:
-            source = _module(context, [*before, *lines], fixtures, number)
+            quiet = ["capsys.readouterr()"] if fixtures and before else []
+            source = _module(context, [*before, *quiet, *lines], fixtures, number)
             if source:
                 number += 1
                 yield source, _name(context, number)
-        if not expected:
-            before += code.split("\n")
+        if shares or not expected:
+            before += lines if want.startswith("Traceback") else code.split("\n")
+
+
+def _binds(statement: str) -> bool:
+    """Whether an example leaves something behind that later ones may use."""
+    try:
+        tree = ast.parse(statement)
+    except SyntaxError:
+        return True
+    return any(not isinstance(node, ast.Expr) for node in tree.body)
 
 
 def _split_comment(statement: str, want: str) -> tuple[str, str]:
@@ -51,9 +65,12 @@ def _check(code: str, want: str, prints: bool) -> tuple[list[str], set[str]]:
         return [], set()
     if want.startswith("Traceback"):
         return _raising(code, want)
-    expression = ast.unparse(tree) if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) else ""
-    if expression and _is_literal(want) and not prints and not expression.startswith("print("):
-        return [f"assert {expression} == {SPELLINGS.get(want, want)}"], set()
+    only = tree.body[0] if len(tree.body) == 1 else None
+    expression = ast.unparse(only) if isinstance(only, ast.Expr) else ""
+    prints = prints or expression.partition("(")[0] in ("print", "pprint", "pp", "pprint.pprint")
+    if expression and _is_literal(want) and not prints:
+        asserted = f"({expression})" if isinstance(only, ast.Expr) and isinstance(only.value, UNCLEAR) else expression
+        return [f"assert {asserted} == {SPELLINGS.get(want, want)}"], set()
     run = [f"value = {expression}"] if expression else [*code.split("\n"), "value = None"]
     shown = "shown = capsys.readouterr().out + ('' if value is None else repr(value))"
     return [*run, shown, f"assert shown.split() == {want!r}.split()"], {"capsys"}
@@ -74,6 +91,8 @@ def _module(context: TargetContext, lines: list[str], fixtures: set[str], number
         tree = ast.parse(test)
     except SyntaxError:
         return ""
+    if any(isinstance(node, ast.Global) for node in ast.walk(tree)):  # an example's globals are a test's locals
+        return ""
     imports = _imports_for(context, tree, fixtures)
     return "\n".join([*sorted(imports), "", "", test]) if imports is not None else ""
 
@@ -83,7 +102,7 @@ def _imports_for(context: TargetContext, tree: ast.Module, fixtures: set[str]) -
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     own = {node.id for node in names if isinstance(node.ctx, ast.Store)} | fixtures | _bound_otherwise(tree)
     lines: set[str] = set()
-    for name in {node.id for node in names} - own - set(dir(builtins)):
+    for name in {node.id for node in names} - own - (set(dir(builtins)) - set(context.module_names)):
         line = _import_of(context, name)
         if line is None:
             return None

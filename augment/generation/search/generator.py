@@ -8,11 +8,12 @@ import itertools
 import random
 from collections.abc import Iterator
 
-from augment.analysis import CallForm, Parameter, ProjectType, TargetContext, TypeKind
+from augment.analysis import CallForm, Parameter, ParameterKind, ProjectType, TargetContext, TypeKind
 from augment.generation.search.calls import Call, argument_lists, shown
-from augment.generation.search.construct import Maker
+from augment.generation.search.construct import Maker, combine
 from augment.generation.search.documented import documented_tests
 from augment.generation.search.guards import read_guards
+from augment.generation.search.prepared import prepared_instances
 from augment.generation.search.render import CONSTRUCTORS, Habits, test_module, test_name
 from augment.generation.search.values import Value
 from augment.records import Candidate, TestKind
@@ -53,11 +54,11 @@ def _calls(context: TargetContext, seed: int, limit: int) -> Iterator[tuple[str,
     guards = read_guards(context.source, tuple(item.name for item in context.parameters))
     maker, habits = Maker(context, guards), Habits.of(context)
     rng = random.Random(f"{seed}:{context.target.id}")
-    instances = _instances(context, maker)
+    parameters = _called_parameters(context)
+    pools = {item.name: _pool(item, maker) for item in parameters}
+    instances = _instances(context, maker, pools)
     if instances is None:
         return
-    parameters = _called_parameters(context)
-    pools = {item.name: maker.for_parameter(item) for item in parameters}
     examples = (*context.example_calls, *(statement.partition("#")[0].strip() for statement, _ in context.doctests))
     taken: set[str] = set()
     chosen = _with_instances(
@@ -65,10 +66,10 @@ def _calls(context: TargetContext, seed: int, limit: int) -> Iterator[tuple[str,
         instances,
     )
     for call, instance in chosen:
-        yield test_module(context, habits, call, instance, test_name(context, call, taken)), call.rule
+        yield test_module(context, habits, call, instance, test_name(context, call, instance, taken)), call.rule
 
 
-def _instances(context: TargetContext, maker: Maker) -> list[Value] | None:
+def _instances(context: TargetContext, maker: Maker, pools: dict[str, list[Value]]) -> list[Value] | None:
     """What a method is called on: [] where nothing is needed, None where nothing can be made."""
     method = context.form in (CallForm.INSTANCE_METHOD, CallForm.PROPERTY)
     is_constructor = context.target.qualname.rpartition(".")[2] in CONSTRUCTORS
@@ -79,7 +80,19 @@ def _instances(context: TargetContext, maker: Maker) -> list[Value] | None:
         return None
     if not method:
         return []
-    return maker.instances(owner)[:MAX_INSTANCES] or None
+    plain = maker.instances(owner)[:MAX_INSTANCES]
+    prepared = list(prepared_instances(context, maker, pools, plain[0])) if plain else []
+    return [*prepared, *plain] or None
+
+
+def _pool(parameter: Parameter, maker: Maker) -> list[Value]:
+    """Values of one parameter; for ``*args`` one or two items, for ``**kwargs`` one word."""
+    if parameter.kind is ParameterKind.VAR_KEYWORD:
+        return [Value("{'extra': 1}", "extra")]
+    values = maker.for_parameter(parameter)
+    if parameter.kind is not ParameterKind.VAR_POSITIONAL:
+        return values
+    return [*values[:3], combine(", ".join(value.text for value in values[:2]), values[:2], "two")]
 
 
 def _with_instances(calls: Iterator[Call], instances: list[Value]) -> Iterator[tuple[Call, Value | None]]:

@@ -72,11 +72,13 @@ def test_module(context: TargetContext, habits: Habits, call: Call, instance: Va
     return f"{_imports(imports)}\n\n\ndef {name}({', '.join(fixtures)}):\n{text}\n"
 
 
-def test_name(context: TargetContext, call: Call, taken: set[str]) -> str:
+def test_name(context: TargetContext, call: Call, instance: Value | None, taken: set[str]) -> str:
     """A name that says what is called with what; unique among ``taken``, to which it is added."""
     called = context.call_name.replace(".", "_").strip("_")
     what = re.sub(r"_+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", called)).lower()
     with_what = f"_with_{call.label}" if call.label else ""
+    if instance is not None and instance.text == "subject":
+        with_what += f"_{instance.label}"
     base = re.sub(r"\W+|_+", "_", f"test_{what}{with_what}")[:MAX_NAME].rstrip("_")
     name, number = base, 2
     while name in taken:
@@ -95,7 +97,7 @@ def _body(context: TargetContext, habits: Habits, call: Call, instance: Value | 
     modules: set[str] = set()
     subject = "subject"
     if instance is not None:
-        lines.append(f"{subject} = {instance.text}")
+        lines += _made(instance)
     arguments, names = _named_arguments(call) if not habits.returns and not habits.yields else ([], [])
     lines += arguments
     text = ", ".join(names) if names else call.text
@@ -155,7 +157,7 @@ def _awaited(habits: Habits, expression: str) -> list[str]:
 
 def _property(context: TargetContext, call: Call, instance: Value) -> tuple[list[str], set[str]]:
     name = _mangled(context, context.call_name.rpartition(".")[2])
-    lines = [f"subject = {instance.text}"]
+    lines = _made(instance)
     if context.target.qualname.endswith(".setter"):
         lines.append(f"subject.{name} = {call.text}")
     elif context.target.qualname.endswith(".deleter"):
@@ -174,6 +176,11 @@ def _named_arguments(call: Call) -> tuple[list[str], list[str]]:
         else:
             names.append(Call(((parameter, value),)).text)
     return (lines, names) if lines else ([], [])
+
+
+def _made(instance: Value) -> list[str]:
+    """The statement that makes the instance, unless its setup did."""
+    return [] if instance.text == "subject" else [f"subject = {instance.text}"]
 
 
 def _mangled(context: TargetContext, name: str) -> str:
