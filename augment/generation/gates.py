@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from augment.generation.ledger import Gain, Ledger
+from augment.generation.mending import FIRST_SEED, Mended, Pending, mend, open_pending
 from augment.generation.model import BrokenTest
-from augment.generation.observe import Sighting, has_placeholder, instrument, prepare, rebuild
+from augment.generation.observe import has_placeholder
 from augment.generation.replies import key_of
 from augment.generation.settings import GenerationSettings
 from augment.generation.static_gates import STATIC_GATES
@@ -30,6 +31,7 @@ GATE_RUNS = 5
 """Runs that a kept test passed: two in one process, two in fresh ones with everything varied, one alone."""
 DOCTEST = "doctest"
 _DETAIL = 600
+_NO_GAIN = "no line or branch that is not covered already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,11 @@ class Judge:
     def judge(self, candidates: Sequence[Candidate], contexts: Mapping[str, TargetContext]) -> Judgement:
         """Judge one batch; ``contexts`` are by target id."""
         judgement = Judgement()
-        fresh = self._read(candidates, contexts, judgement)
-        open_ended = [item for item in fresh if has_placeholder(item.source)]
-        tried = self._try([item for item in fresh if not has_placeholder(item.source)], judgement)
-        failing = [item for item in tried if not item.trial.passed]
-        passing = [item for item in tried if item.trial.passed]
-        mended = self._observe([*failing, *(_Tried(item, Trial()) for item in open_ended)], contexts, judgement)
-        again = self._try(self._read(mended, contexts, judgement), judgement)
-        for item in again:
-            if not item.trial.passed:
-                judgement.reject(item.candidate, "passes", item.trial.error)
-        passing += [item for item in again if item.trial.passed]
+        passing, pending = self._first_run(self._read(candidates, contexts, judgement), contexts, judgement)
+        mended = [self._settled(item, contexts, judgement) for item in mend(pending, self._runner, self._ledger)]
+        alive = [item for item in mended if item is not None]
+        good = {item.id for item in self._read([item.candidate for item in alive], contexts, judgement)}
+        passing += [item for item in alive if item.candidate.id in good]
         judgement.proven = self._prove(passing, contexts, judgement)
         return judgement
 
@@ -122,87 +118,66 @@ class Judge:
 
     # ------------------------------------------------------------------ running
 
-    def _try(self, candidates: Sequence[Candidate], judgement: Judgement) -> list[_Tried]:
-        """One run with coverage; what could not be collected or was ended by a fault is turned away here."""
-        if not candidates:
-            return []
-        result = self._runner.run(candidates, Variation(coverage=True))
+    def _first_run(
+        self, candidates: Sequence[Candidate], contexts: Mapping[str, TargetContext], judgement: Judgement
+    ) -> tuple[list[_Tried], list[Pending]]:
+        """Run everything once with coverage: those that pass, and those to be mended.
+
+        Open-ended tests run in their instrumented form, which counts as the first of their two sightings.
+        """
+        opened = {item.id: open_pending(item) for item in candidates if has_placeholder(item.source)}
+        forms = [pending.probe if (pending := opened.get(item.id)) else item for item in candidates]
+        result = self._runner.run(forms, Variation(hash_seed=FIRST_SEED, coverage=True))
         self._ledger.learn(result.imports, result.possible)
-        tried = []
+        passing: list[_Tried] = []
+        to_mend: list[Pending] = []
         for candidate in candidates:
             trial = result.trials.get(candidate.id)
-            if trial is None:
-                judgement.reject(candidate, "fault", "stopped before it ran")
-            elif trial.collection_error:
-                judgement.reject(candidate, _collection_gate(trial.error), trial.error)
-            elif trial.fault is not None:
-                judgement.reject(candidate, "fault", trial.fault)
-            else:
-                tried.append(_Tried(candidate, trial))
-        return tried
-
-    def _observe(
-        self, failing: Sequence[_Tried], contexts: Mapping[str, TargetContext], judgement: Judgement
-    ) -> list[Candidate]:
-        """Mend failing tests by what they are observed to do in two fresh processes with different hash seeds."""
-        probes: dict[str, Candidate] = {}
-        prepared: dict[str, str] = {}
-        for item in failing:
-            if item.candidate.kind is TestKind.PROPERTY:
-                judgement.reject(item.candidate, "falsified", item.trial.error)
+            rejection = _first_objection(candidate, trial)
+            if trial is None or rejection is not None:
+                judgement.reject(candidate, *(rejection or ("fault", "")))
                 continue
-            prepared[item.candidate.id] = prepare(item.candidate.source, item.trial.failure)
-            instrumented = instrument(prepared[item.candidate.id])
-            if instrumented is not None and self._settings.enabled("observe"):
-                probes[item.candidate.id] = replace(item.candidate, source=instrumented)
-            else:
-                judgement.reject(item.candidate, "passes", item.trial.error)
-        if not probes:
-            return []
-        runs = self._runner.run_several([(list(probes.values()), Variation(hash_seed=seed)) for seed in (11, 12)])
-        mended = []
-        for item in failing:
-            probe = probes.get(item.candidate.id)
-            if probe is None:
+            seen = opened.get(candidate.id)
+            if seen is None and trial.passed:
+                passing.append(_Tried(candidate, trial))
                 continue
-            trials = [run.trials.get(item.candidate.id, Trial()) for run in runs]
-            source = self._rebuilt(prepared[item.candidate.id], probe, trials)
-            mended += self._settle(item, source, trials, contexts, judgement)
-        return mended
+            pending = replace(seen, first=trial) if seen is not None else open_pending(candidate, trial)
+            if pending is None or not self._settings.enabled("observe"):
+                judgement.reject(candidate, "passes", trial.error)
+            elif self._worth_mending(candidate, trial, contexts, judgement):
+                to_mend.append(pending)
+        return passing, to_mend
 
-    def _rebuilt(self, prepared: str, probe: Candidate, trials: Sequence[Trial]) -> str | None:
-        if any(trial.fault is not None or trial.collection_error or not trial.outcomes for trial in trials):
+    def _worth_mending(
+        self, candidate: Candidate, trial: Trial, contexts: Mapping[str, TargetContext], judgement: Judgement
+    ) -> bool:
+        """A test that has run to its only assertion without covering anything new is not worth two more runs."""
+        if candidate.source.count("assert ") > 1 or candidate.origin.startswith(DOCTEST):
+            return True
+        return self._adds(_Tried(candidate, trial), contexts, judgement)
+
+    def _adds(self, item: _Tried, contexts: Mapping[str, TargetContext], judgement: Judgement) -> bool:
+        target = contexts[item.candidate.target].target
+        if self._settings.enabled("target") and not self._ledger.reaches(target, item.trial.coverage):
+            judgement.reject(item.candidate, "target", f"no line of {target.id} ran")
+            return False
+        if self._settings.enabled("gain") and not self._ledger.gain(item.trial.coverage):
+            judgement.reject(item.candidate, "gain", _NO_GAIN)
+            return False
+        return True
+
+    def _settled(self, item: Mended, contexts: Mapping[str, TargetContext], judgement: Judgement) -> _Tried | None:
+        """What follows from observing one test: a mended one that goes on, a finding, or a rejection."""
+        candidate = item.pending.candidate
+        if item.candidate is None:
+            judgement.reject(candidate, "passes", item.error)
+            if not candidate.parents and candidate.model is not None:
+                judgement.broken.append(BrokenTest(contexts[candidate.target], candidate, item.error))
             return None
-        return rebuild(prepared, probe.source, [Sighting(trial.observations, trial.failure) for trial in trials])
-
-    def _settle(
-        self,
-        item: _Tried,
-        source: str | None,
-        trials: Sequence[Trial],
-        contexts: Mapping[str, TargetContext],
-        judgement: Judgement,
-    ) -> list[Candidate]:
-        """What follows from the observation of one failing test: a mended one, a finding, or a rejection."""
-        candidate = item.candidate
-        if source is not None and candidate.origin.startswith(DOCTEST):
-            judgement.findings.append(_finding(candidate, source, item.trial))
-            return []
-        if source is not None:
-            return [
-                replace(
-                    candidate,
-                    id=new_id("cand"),
-                    source=source,
-                    parents=(*candidate.parents, candidate.id),
-                    characterization=True,
-                )
-            ]
-        error = next((trial.error for trial in trials if trial.error), item.trial.error)
-        judgement.reject(candidate, "passes", error or "no stable value was observed")
-        if not candidate.parents and candidate.model is not None:
-            judgement.broken.append(BrokenTest(contexts[candidate.target], candidate, error))
-        return []
+        if candidate.origin.startswith(DOCTEST):
+            judgement.findings.append(_finding(candidate, item.candidate.source, item.pending.original))
+            return None
+        return _Tried(item.candidate, item.trial)
 
     # ------------------------------------------------------------------ proving
 
@@ -210,16 +185,10 @@ class Judge:
         self, passing: Sequence[_Tried], contexts: Mapping[str, TargetContext], judgement: Judgement
     ) -> list[Proven]:
         """Those that reach their target, add coverage and stay stable. The one that adds most goes first."""
-        waiting = []
-        for item in passing:
-            target = contexts[item.candidate.target].target
-            if self._settings.enabled("target") and not self._ledger.reaches(target, item.trial.coverage):
-                judgement.reject(item.candidate, "target", f"no line of {target.id} ran")
-            else:
-                waiting.append(item)
+        waiting = [item for item in passing if self._adds(item, contexts, judgement)]
         chosen, useless = _greedy(waiting, self._ledger.copy(), self._settings.enabled("gain"))
         for item in useless:
-            judgement.reject(item.candidate, "gain", "no line or branch that is not covered already")
+            judgement.reject(item.candidate, "gain", _NO_GAIN)
         proven = self._stable(chosen, judgement)
         kept = {item.candidate.id for item in proven}
         for item, _ in chosen:
@@ -247,7 +216,7 @@ class Judge:
                 proven.append(Proven(item.candidate, gain, passed))
             else:
                 error = next((trial.fault or trial.error for trial in trials if not trial.passed), "did not run")
-                judgement.reject(item.candidate, "stable", error)
+                judgement.reject(item.candidate, "stable" if passed else "passes", error)
         return proven
 
 
@@ -271,6 +240,19 @@ def _greedy(
         ledger.add(best.trial.coverage)
         chosen.append((best, gain))
     return chosen, left
+
+
+def _first_objection(candidate: Candidate, trial: Trial | None) -> tuple[str, str] | None:
+    """The gate that the first run ends at, where mending is no help."""
+    if trial is None:
+        return "fault", "stopped before it ran"
+    if trial.collection_error:
+        return _collection_gate(trial.error), trial.error
+    if trial.fault is not None:
+        return "fault", trial.fault
+    if not trial.passed and candidate.kind is TestKind.PROPERTY:
+        return "falsified", trial.error
+    return None
 
 
 def _collection_gate(error: str) -> str:

@@ -40,6 +40,10 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 _GATING_RESERVE_S = 5.0
 """Kept back of a module's budget when the model is asked: what it writes has to pass the gates too."""
 _POLL_S = 0.25
+_SHORT_S = 2.0
+_LONG_S = 5.0
+_FEWEST_AT_ONCE = 6
+_MOST_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,23 @@ def measure_baseline(
 
 
 @dataclass(slots=True)
+class _Pace:
+    """How many candidates to judge at once: many while most add nothing, few while many go through all gates.
+
+    Leases stay short and the end of a budget is not overrun by much.
+    """
+
+    size: int
+
+    def learn(self, seconds: float) -> None:
+        """Adjust to how long the last batch took."""
+        if seconds < _SHORT_S:
+            self.size = min(_MOST_AT_ONCE, self.size * 2)
+        elif seconds > _LONG_S:
+            self.size = max(_FEWEST_AT_ONCE, self.size // 2)
+
+
+@dataclass(slots=True)
 class _Tools:
     """What one run of a pass works with."""
 
@@ -103,6 +124,7 @@ class _Tools:
     desk: ModelDesk | None
     kinds: tuple[TestKind, ...]
     result: PassResult
+    pace: _Pace
 
 
 class GenerationPass:
@@ -201,6 +223,7 @@ class GenerationPass:
             desk,
             self._kinds(),
             PassResult(),
+            _Pace(settings.batch_size),
         )
 
     def _kinds(self) -> tuple[TestKind, ...]:
@@ -236,17 +259,18 @@ class GenerationPass:
             tools.desk.plan(plan_prompts(contexts, tools.kinds, self._settings.samples))
         while not self._over(tools) and self._clock() < deadline and self._open_work(contexts, tools, written):
             self._ask(tools, deadline)
-            chunk = _take(written, self._settings.batch_size) or list(
-                itertools.islice(cheap, self._settings.batch_size)
-            )
+            size = tools.pace.size
+            chunk = _take(written, size) or list(itertools.islice(cheap, size))
             if chunk:
+                began = self._clock()
                 self._judge(chunk, tools)
+                tools.pace.learn(self._clock() - began)
             elif tools.desk is None or not tools.desk.busy:
                 return
             written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
         if last and tools.desk is not None:
             written.extend(self._collect(tools, max(0.0, deadline - self._clock())))
-            self._judge(_take(written, self._settings.batch_size), tools)
+            self._judge(_take(written, tools.pace.size), tools)
 
     def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
         """Whether anything of the module is still to be covered, or something written is still to be judged."""
