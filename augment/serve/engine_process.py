@@ -165,6 +165,15 @@ class EngineProcess:
     # ------------------------------------------------------------------ the engine's thread
 
     def _supervise(self) -> None:
+        try:
+            self._keep_running()
+        finally:
+            # Whatever ended this thread, nobody may go on waiting for an answer from it.
+            if self.state.phase not in ("failed", "closed"):
+                self._become("failed", "The thread that watches the model's process ended; see the log.")
+            self._lose_requests()
+
+    def _keep_running(self) -> None:
         deaths: deque[float] = deque(maxlen=_RESTARTS)
         while self._start():
             self._follow_events()

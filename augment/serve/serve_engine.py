@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ray import serve
@@ -21,6 +20,7 @@ from ray.serve.exceptions import (
 from augment.errors import ModelError
 from augment.seams import Completion, Request
 from augment.serve.engine_process import LOST
+from augment.serve.server import Answer
 
 APP = "augment-model-v1"
 """Name of the Serve application, with the version of what its handle understands."""
@@ -28,15 +28,6 @@ APP = "augment-model-v1"
 _TRIES = 5
 _PAUSE_S = 0.5
 _BUSY_LIMIT_S = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the replica says to one request: a completion, or that it is busy, or an error for a person."""
-
-    completion: Completion | None = None
-    busy: bool = False
-    error: str = ""
 
 
 class ServeEngine:
