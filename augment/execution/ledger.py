@@ -22,7 +22,6 @@ class Ledger:
 
     def __init__(self, batch: Batch, coverage: CoverageBuilder, on_verdict: VerdictSink | None) -> None:
         self.running: str | None = None
-        self.started = False
         self.ready = False
         self.done = False
         self.missing: list[str] = []
@@ -39,6 +38,7 @@ class Ledger:
         self._offset = 0
         self._round = 0
         self._collected: dict[int, dict[str, None]] = {}
+        self._told: list[str] = []
         self._finished: dict[int, set[str]] = {}
         self._handlers: dict[str, Callable[[Event], None]] = {
             "ready": self._on_ready,
@@ -79,6 +79,7 @@ class Ledger:
         self.running = event["nodeid"]
 
     def _on_verdict(self, event: Event) -> None:
+        self._told.append(event["nodeid"])
         if event["outcome"] == "file too big":
             limit = self._batch.limits.file_bytes
             fault = Fault(FaultKind.OUTPUT_LIMIT, f"the test wrote more than {limit} bytes to one file")
@@ -99,6 +100,8 @@ class Ledger:
 
     def _on_done(self, event: Event) -> None:
         self.done = True
+        if self._batch.coverage:
+            self._coverage.measured(self._told)
         self._exit_code = event["exit_code"]
         if self.running is not None:
             # KeyboardInterrupt or pytest.exit() raised by the test: pytest stops there without a verdict.
@@ -116,6 +119,7 @@ class Ledger:
     def next_attempt(self) -> None:
         """A new runner begins."""
         self.ready = self.done = False
+        self._told.clear()
         self.running = None
 
     def lose_running(self, fault: Fault, seconds: float) -> bool:

@@ -90,6 +90,14 @@ class CoverageBuilder:
             if covered:
                 files[file] = files.get(file, FileCoverage()) | covered
 
+    def measured(self, nodeids: Iterable[str]) -> None:
+        """These tests were measured to their end, those that ran nothing of the project too.
+
+        A test whose runner was lost before it told what it measured is not in the report at all.
+        """
+        for nodeid in nodeids:
+            self._tests.setdefault(nodeid, {})
+
     def _shape(self, event: Mapping[str, Any]) -> Shape:
         if event["shape"] is None:
             return self._known[event["hash"]]

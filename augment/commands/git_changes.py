@@ -1,0 +1,119 @@
+"""Which tests the changes since a git revision touch, from the coverage that the service recorded."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from augment.analysis import compare, decode_source, discover_project, select_tests, take_snapshot
+from augment.errors import ProjectError
+from augment.records import CoverageReport, FileCoverage, Project, Snapshot, content_hash
+from augment.store import Store, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What to run. ``nodeids`` None means everything; ``why`` says so for a person."""
+
+    nodeids: tuple[str, ...] | None
+    why: str
+
+
+def affected_tests(project: Project, reference: str) -> Affected:
+    """The tests that changes since ``reference`` touch; all of them where no coverage is recorded.
+
+    Raises :class:`ProjectError` when the project is not in a git repository or has no such revision.
+    """
+    root = Path(project.root)
+    changed = _changed_files(root, reference)
+    recorded = _recorded(root)
+    if recorded is None:
+        return Affected(None, "no coverage is recorded for this project yet, so all tests run")
+    coverage, outcomes = recorded
+    new = take_snapshot(root)
+    old_files = dict(new.files)
+    for file in changed:
+        data = _at(root, reference, file)
+        old_files.pop(file, None)
+        if data is not None:
+            old_files[file] = content_hash(data)
+    change = compare(
+        Snapshot.of(old_files),
+        new,
+        lambda file: _text(_at(root, reference, file) if file in changed else _now(root, file)),
+        lambda file: _text(_now(root, file)),
+        discover_project(root, project.interpreter),
+    )
+    selected = select_tests(change, _whole_files(coverage, changed, root, reference), list(outcomes), outcomes)
+    # Recorded tests may be gone by now: one that is would be reported as not found.
+    there = tuple(item.nodeid for item in selected if (root / item.nodeid.partition("::")[0]).exists())
+    return Affected(there, f"{len(changed)} files changed since {reference}")
+
+
+def _whole_files(coverage: CoverageReport, changed: set[str], root: Path, reference: str) -> CoverageReport:
+    """Let a test that ran any line of a changed file count as having run all of it.
+
+    The recorded lines are those of the newest revision that was run, which need not be ``reference``.
+    """
+    lengths = {file: _text(_at(root, reference, file)) for file in changed}
+    whole = {
+        file: FileCoverage(frozenset(range(1, text.count("\n") + 2)))
+        for file, text in lengths.items()
+        if text is not None
+    }
+    tests = {
+        nodeid: {file: whole.get(file, part) if part else part for file, part in parts.items()}
+        for nodeid, parts in coverage.tests.items()
+    }
+    return replace(coverage, tests=tests)
+
+
+def _recorded(root: Path) -> tuple[CoverageReport, Mapping[str, str]] | None:
+    path = root / ".augment" / "augment.db"
+    if not path.exists():
+        return None
+    try:
+        store = Store(path)
+    except StoreError:
+        return None  # held by the running service
+    try:
+        coverage, outcomes = store.known_coverage(), store.latest_outcomes()
+    finally:
+        store.close()
+    return (coverage, outcomes) if coverage.tests else None
+
+
+def _changed_files(root: Path, reference: str) -> set[str]:
+    known = _git(root, "diff", "--name-only", "--relative", "-z", reference, "--", ".")
+    if known is None:
+        raise ProjectError(f"--changed-since {reference}: git knows no such revision in {root}.")
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""
+    return {name for name in (known + new).decode("utf-8", "surrogateescape").split("\0") if name}
+
+
+def _at(root: Path, reference: str, file: str) -> bytes | None:
+    return _git(root, "show", f"{reference}:./{file}")
+
+
+def _now(root: Path, file: str) -> bytes | None:
+    path = root / file
+    return path.read_bytes() if path.is_file() else None
+
+
+def _text(data: bytes | None) -> str | None:
+    if data is None:
+        return None
+    try:
+        return decode_source(data)
+    except SyntaxError:
+        return None  # not text: the whole file counts as changed
+
+
+def _git(root: Path, *arguments: str) -> bytes | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise ProjectError("--changed-since needs git, which is not installed.") from error
+    return done.stdout if done.returncode == 0 else None

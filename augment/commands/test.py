@@ -1,0 +1,272 @@
+"""``augment test``: runs tests through the executor, without Ray, and exits like pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from augment.analysis import discover_project, is_test_file, list_files, take_snapshot
+from augment.commands.git_changes import affected_tests
+from augment.config import load_settings
+from augment.errors import ProjectError
+from augment.execution import LocalExecutor, find_interpreter, split_batch
+from augment.records import Counts, Lane, Outcome, Project, Run, Verdict, new_id
+from augment.seams import Batch, BatchResult, Limits
+from augment.store import junit_xml
+
+NOT_FOUND = "not found"
+FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = 1, 2, 3, 4, 5
+"""The exit codes of pytest."""
+
+_SPLIT_FROM_FILES = 8
+"""Test files from which running side by side pays for collecting twice."""
+
+
+class UsageError(ProjectError):
+    """Tests asked for that do not exist; the exit code is pytest's."""
+
+    exit_code = USAGE
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of all batches."""
+
+    run: Run
+    verdicts: list[Verdict] = field(default_factory=list)
+    results: list[BatchResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("test")(run_tests)
+
+
+def run_tests(
+    project: Annotated[str, typer.Argument(help="Root folder of the project, or a first NODEID.")] = ".",
+    nodeids: Annotated[list[str] | None, typer.Argument(metavar="NODEID...", help="Node ids, files, folders.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Run all tests (as without node ids).")] = False,
+    changed_since: Annotated[
+        str | None, typer.Option(metavar="REF", help="Run the tests that changes since a git revision touch.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the results as JSON.")] = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML.")] = None,
+    python: Annotated[str | None, typer.Option(help="The project's interpreter.")] = None,
+    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Batches that run at once.")] = None,
+) -> None:
+    """Run tests in the project's own interpreter; exits like pytest, and with 1 for a fault."""
+    root, wanted = _place(project, nodeids or [])
+    if sum((everything, changed_since is not None, bool(wanted))) > 1:
+        raise UsageError("Give one of: node ids, --all, --changed-since.")
+    console = Console()
+    settings = load_settings({"python": python, "max_concurrent": max_concurrent}, root).settings
+    found = discover_project(root, find_interpreter(root, settings.service.python))
+    at_once = settings.generator.max_concurrent or os.cpu_count() or 1
+    reason = "asked for on the command line"
+    if changed_since is not None:
+        affected = affected_tests(found, changed_since)
+        reason = affected.why
+        console.print(affected.why, markup=False, highlight=False)
+        if affected.nodeids == ():
+            console.print("no test is affected")
+            raise typer.Exit(NOTHING)
+        wanted = list(affected.nodeids or ())
+    report = _execute(found, wanted, at_once, reason, console)
+    _write(report, json_file, junit_file)
+    _print(report, console)
+    raise typer.Exit(_exit_code(report))
+
+
+def _place(project: str, nodeids: list[str]) -> tuple[Path, list[str]]:
+    """Project and node ids; a first argument that is no folder is a node id of the project here."""
+    if Path(project).is_dir():
+        return Path(project).resolve(), nodeids
+    if "::" in project or Path(project).is_file():
+        return Path.cwd(), [project, *nodeids]
+    raise ProjectError(f"There is no folder {project}: name the root of a project.")
+
+
+# ----------------------------------------------------------------------------- running
+
+
+def _execute(project: Project, wanted: list[str], at_once: int, reason: str, console: Console) -> Report:
+    began = time.time()
+    revision = take_snapshot(project.root).revision
+    report = Report(Run(new_id("run"), Lane.FAST, reason, revision, began))
+    whole = Batch(
+        id=new_id("batch"),
+        root=project.root,
+        interpreter=project.interpreter,
+        nodeids=tuple(wanted),
+        source_roots=project.source_roots,
+        coverage=False,
+        limits=Limits(wall_s=24 * 3600.0, test_s=None, output_bytes=8 * 2**20),
+    )
+    executor = LocalExecutor(at_once)
+    try:
+        with _Display(console) as display:
+            batches = _batches(executor, project, whole, at_once, display)
+            report.results = _run_all(executor, batches, display.take)
+            report.verdicts = [verdict for result in report.results for verdict in result.verdicts]
+    finally:
+        executor.close()
+    report.seconds = time.time() - began
+    report.run = replace(report.run, finished_at=time.time(), counts=Counts.of(report.verdicts))
+    return report
+
+
+def _batches(executor: LocalExecutor, project: Project, whole: Batch, at_once: int, display: _Display) -> list[Batch]:
+    if whole.nodeids:
+        return split_batch(whole, at_once)
+    files = [file for file in list_files(project.root) if is_test_file(file)]
+    if at_once == 1 or len(files) < _SPLIT_FROM_FILES:
+        return [whole]
+    # pytest itself says what there is: the project's settings may name other files than the usual ones.
+    collected = executor.run(replace(whole, pytest_args=("--collect-only", "-q")))
+    if collected.fault is not None or collected.collection_errors or not collected.collected:
+        return [whole]
+    display.expect(len(collected.collected))
+    names = dict.fromkeys(nodeid.partition("::")[0] for nodeid in collected.collected)
+    tests_in = dict.fromkeys(names, 0.0)
+    for nodeid in collected.collected:
+        tests_in[nodeid.partition("::")[0]] += 1.0
+    return split_batch(replace(whole, nodeids=tuple(names)), at_once, tests_in)
+
+
+def _run_all(
+    executor: LocalExecutor, batches: Sequence[Batch], on_verdict: Callable[[Verdict], None]
+) -> list[BatchResult]:
+    with ThreadPoolExecutor(len(batches)) as pool:
+        running = [pool.submit(executor.run, batch, on_verdict) for batch in batches]
+        try:
+            return [one.result() for one in running]
+        except BaseException:
+            for batch in batches:
+                executor.cancel(batch.id)
+            raise
+
+
+class _Display:
+    """A bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("collecting", total=None)
+        self._bad = 0
+
+    def __enter__(self) -> _Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._progress.stop()
+
+    def expect(self, tests: int) -> None:
+        """Say how many tests there will be."""
+        self._progress.update(self._task, total=tests)
+
+    def take(self, verdict: Verdict) -> None:
+        """Count one test."""
+        self._bad += verdict.outcome in (Outcome.FAILED, Outcome.ERROR, Outcome.FAULT)
+        said = f"{self._bad} not passed" if self._bad else ""
+        self._progress.update(self._task, advance=1, description=said)
+
+
+# ----------------------------------------------------------------------------- telling
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The results as ``--json`` writes them."""
+    return {
+        "run": report.run.id,
+        "counts": asdict(report.run.counts),
+        "verdicts": [
+            {
+                "nodeid": verdict.nodeid,
+                "outcome": verdict.outcome.value,
+                "duration_s": verdict.duration_s,
+                "output": verdict.output,
+                "fault": None
+                if verdict.fault is None
+                else {"kind": verdict.fault.kind.value, "detail": verdict.fault.detail},
+            }
+            for verdict in report.verdicts
+        ],
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _write(report: Report, json_file: Path | None, junit_file: Path | None) -> None:
+    texts = []
+    if json_file is not None:
+        texts.append((json_file, json.dumps(as_json(report), indent=2) + "\n"))
+    if junit_file is not None:
+        texts.append((junit_file, junit_xml(report.run, report.verdicts)))
+    for path, text in texts:
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ProjectError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _print(report: Report, console: Console) -> None:
+    for verdict in report.verdicts:
+        if verdict.outcome in (Outcome.FAILED, Outcome.ERROR, Outcome.FAULT):
+            kind = verdict.outcome.value if verdict.fault is None else f"fault: {verdict.fault.kind.value}"
+            console.rule(f"{verdict.nodeid} ({kind})", style="red")
+            _plain(console, verdict.output)
+    for file, text in _errors(report.results):
+        console.rule(f"{file} cannot be collected", style="red")
+        _plain(console, text)
+    for result in report.results:
+        if result.fault is not None:
+            _plain(console, f"fault: {result.fault.kind.value}: {result.fault.detail}")
+        elif not result.verdicts and not result.collection_errors and result.exit_code not in (0, NOTHING):
+            _plain(console, result.output)  # pytest refused: what it said is all there is
+    counts = {name: number for name, number in asdict(report.run.counts).items() if number}
+    said = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests ran"
+    _plain(console, f"{said} in {report.seconds:.2f}s")
+
+
+def _plain(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _errors(results: Iterable[BatchResult]) -> Iterable[tuple[str, str]]:
+    return ((file, text) for result in results for file, text in result.collection_errors.items() if text != NOT_FOUND)
+
+
+def _exit_code(report: Report) -> int:
+    missing = [name for one in report.results for name, text in one.collection_errors.items() if text == NOT_FOUND]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise UsageError(f"No such test: {missing[0]}{more}; node ids are relative to the project's root.")
+    codes = {result.exit_code for result in report.results if result.exit_code is not None}
+    for code in (USAGE, INTERNAL, INTERRUPTED):
+        if code in codes:
+            return code
+    counts = report.run.counts
+    faulty = any(result.fault is not None for result in report.results)
+    if faulty or counts.failed or counts.error or counts.fault or FAILED in codes:
+        return FAILED
+    return NOTHING if codes == {NOTHING} and not report.verdicts else 0
