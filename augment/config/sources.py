@@ -46,7 +46,9 @@ def from_flags(flags: Mapping[str, Any]) -> Iterator[Assignment]:
                 yield Assignment("model.enabled", False, "--no-model", typed=False)
             continue
         flag = "--" + name.rpartition(".")[2].replace("_", "-")
-        yield Assignment(_resolve(name, f"flag {flag}"), value, flag, typed=False)
+        key = _resolve(name, f"flag {flag}")
+        given = _from_text(describe_fields()[key], value) if isinstance(value, str) else value
+        yield Assignment(key, given, flag, typed=False)
 
 
 def from_environment(environ: Mapping[str, str]) -> Iterator[Assignment]:

@@ -91,6 +91,11 @@ def test_short_flags_stand_for_long_names(place: Place) -> None:
     assert settings.output_dir == "tests/generated"
 
 
+def test_a_flag_may_hold_a_list_as_text(place: Place) -> None:
+    place.flags["test_types"] = "unit, property"
+    assert place.load().settings.generator.test_types == (TestKind.UNIT, TestKind.PROPERTY)
+
+
 def test_paths_given_as_flags_are_taken(place: Place) -> None:
     place.flags["python"] = Path("/usr/bin/python3")
     assert place.load().settings.service.python == "/usr/bin/python3"
