@@ -46,7 +46,7 @@ def page(summary: Mapping[str, Any], model_endpoint: str | None) -> str:
 
 
 def _banner(summary: Mapping[str, Any]) -> str:
-    totals, failing = summary["tests"], summary["failing"]
+    totals = summary["tests"]
     broken = totals["failed"] + totals["error"]
     if not totals["total"]:
         return _banner_of(
@@ -55,13 +55,8 @@ def _banner(summary: Mapping[str, Any]) -> str:
     last = summary["last_run"]
     when = f"last run {ago(last['finished_at'] or last['started_at'])}: {text(last['reason'])}" if last else ""
     if broken:
-        newest = max((test["at"] or 0.0 for test in failing), default=None)
-        return _banner_of(
-            "bad",
-            f"{broken} of {totals['total']} tests {'is' if broken == 1 else 'are'} broken",
-            f"newest {ago(newest)}; {when}",
-            html=True,
-        )
+        words = f"{broken} of {totals['total']} tests {'is' if broken == 1 else 'are'} broken"
+        return _banner_of("bad", words, when, html=True)
     good = totals["passed"]
     words = (
         f"All {good} tests pass"
@@ -114,7 +109,8 @@ def _faults(summary: Mapping[str, Any]) -> str:
 def _test_row(test: Mapping[str, Any]) -> str:
     fault = chip("warn", f"then {test['fault']['kind']}") if test["fault"] and test["outcome"] != "fault" else ""
     when = f'<span class="grow"></span>{fault}<small>{ago(test["at"])}</small>'
-    told = f"<small>{text(test['message'])}</small>" if test["message"] else ""
+    message = test["message"] or (test["fault"] or {}).get("detail", "")
+    told = f"<small>{text(message)}</small>" if message else ""
     inner = f'{pill(test["outcome"])}<span class="two">{nodeid(test["nodeid"])}{told}</span>{when}'
     return link("run", test["run_id"] or "", inner)
 

@@ -26,6 +26,8 @@ from augment.store import schema
 
 _QUICK_CHECK_BYTES = 32 * 2**20  # checking 32 MiB takes about 0.1 s; a larger file is checked as it is read
 
+_BUSY_S = 2.0  # how long to wait for a program that reads the file beside us, such as a backup
+
 
 class StoreError(AugmentError):
     """The store cannot be opened, read or written."""
@@ -134,7 +136,7 @@ def _engine(path: Path, *, writing: bool) -> Engine:
     pool: dict[str, Any] = (
         {"poolclass": StaticPool} if writing else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": 12}
     )
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 5.0}, **pool)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": _BUSY_S}, **pool)
     pragmas = (
         ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=1000")
         if writing

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -16,11 +17,14 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
+    TypeDecorator,
     insert,
     inspect,
     select,
     update,
+)
+from sqlalchemy import (
+    Text as TextType,
 )
 
 from augment.errors import AugmentError
@@ -35,6 +39,17 @@ MIGRATIONS: Migrations = {}
 metadata = MetaData()
 
 
+class AnyText(TypeDecorator[str]):
+    """Text from tests and file names, which may hold lone surrogates that SQLite refuses: they are kept escaped."""
+
+    impl = TextType
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """What SQLite is given."""
+        return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
 def _count_columns() -> list[Column[int]]:
     names = ("passed", "failed", "error", "skipped", "xfailed", "fault")
     return [Column(name, Integer, nullable=False, server_default="0") for name in names]
@@ -46,10 +61,10 @@ runs = Table(
     "runs",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("id", String, nullable=False, unique=True),
+    Column("id", AnyText, nullable=False, unique=True),
     Column("lane", String, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("revision", String, nullable=False),
+    Column("reason", AnyText, nullable=False),
+    Column("revision", AnyText, nullable=False),
     Column("started_at", Float, nullable=False),
     Column("finished_at", Float),
     Column("interrupted", Boolean, nullable=False, server_default="0"),
@@ -63,15 +78,15 @@ tests = Table(
     "tests",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("nodeid", Text, nullable=False, unique=True),
+    Column("nodeid", AnyText, nullable=False, unique=True),
     Column("known", Boolean, nullable=False, server_default="1"),
     Column("outcome", String),
     Column("duration_s", Float),
     Column("at", Float),
-    Column("message", Text, nullable=False, server_default=""),
+    Column("message", AnyText, nullable=False, server_default=""),
     Column("run_seq", Integer, nullable=False, server_default="0"),
     Column("fault_kind", String),
-    Column("fault_detail", Text),
+    Column("fault_detail", AnyText),
     *_count_columns(),
 )
 Index("tests_known_outcome", tests.c.known, tests.c.outcome)
@@ -85,7 +100,7 @@ verdicts = Table(
     Column("duration_s", Float, nullable=False),
     Column("at", Float, nullable=False),
     Column("fault_kind", String),
-    Column("fault_detail", Text),
+    Column("fault_detail", AnyText),
     sqlite_with_rowid=False,
 )
 Index("verdicts_of_test", verdicts.c.test_id, verdicts.c.run_seq)
@@ -103,51 +118,51 @@ admissions = Table(
     "admissions",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("id", String, nullable=False, unique=True),
+    Column("id", AnyText, nullable=False, unique=True),
     Column("state", String, nullable=False, index=True),
-    Column("record", Text, nullable=False),
+    Column("record", AnyText, nullable=False),
 )
 
 findings = Table(
     "findings",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("id", String, nullable=False, unique=True),
+    Column("id", AnyText, nullable=False, unique=True),
     Column("state", String, nullable=False, index=True),
-    Column("record", Text, nullable=False),
+    Column("record", AnyText, nullable=False),
 )
 
 rejections = Table(
     "rejections",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("candidate_id", String, nullable=False, unique=True),
-    Column("target", Text, nullable=False),
+    Column("candidate_id", AnyText, nullable=False, unique=True),
+    Column("target", AnyText, nullable=False),
     Column("generator", String, nullable=False),
-    Column("gate", String, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("gate", AnyText, nullable=False),
+    Column("detail", AnyText, nullable=False),
     Column("source", LargeBinary),
     Column("at", Float, nullable=False),
 )
 rejection_counts = Table(
     "rejection_counts",
     metadata,
-    Column("gate", String, primary_key=True),
+    Column("gate", AnyText, primary_key=True),
     Column("count", Integer, nullable=False),
 )
 
-samples = Table("samples", metadata, Column("at", Float, primary_key=True), Column("record", Text, nullable=False))
+samples = Table("samples", metadata, Column("at", Float, primary_key=True), Column("record", AnyText, nullable=False))
 activities = Table(
     "activities",
     metadata,
-    Column("part", String, primary_key=True),
-    Column("text", Text, nullable=False),
+    Column("part", AnyText, primary_key=True),
+    Column("text", AnyText, nullable=False),
     Column("at", Float, nullable=False),
 )
 tokens = Table(
     "tokens",
     metadata,
-    Column("model", String, primary_key=True),
+    Column("model", AnyText, primary_key=True),
     Column("prompt", Integer, nullable=False),
     Column("completion", Integer, nullable=False),
 )
@@ -155,11 +170,11 @@ tokens = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("target", Text, nullable=False),
+    Column("id", AnyText, primary_key=True),
+    Column("target", AnyText, nullable=False),
     Column("lane", String, nullable=False),
     Column("urgency", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", AnyText, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("priority", Float, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -168,21 +183,21 @@ jobs = Table(
 Index("jobs_pending_target", jobs.c.target, unique=True, sqlite_where=jobs.c.state == "pending")
 Index("jobs_order", jobs.c.state, jobs.c.urgency, jobs.c.priority, jobs.c.created_at)
 
-memory = Table("memory", metadata, Column("key", String, primary_key=True), Column("value", Text, nullable=False))
+memory = Table("memory", metadata, Column("key", AnyText, primary_key=True), Column("value", AnyText, nullable=False))
 
 test_coverage = Table(
     "test_coverage",
     metadata,
-    Column("nodeid", Text, primary_key=True),
-    Column("revision", String, nullable=False),
+    Column("nodeid", AnyText, primary_key=True),
+    Column("revision", AnyText, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
 file_coverage = Table(
     "file_coverage",
     metadata,
     Column("kind", String, primary_key=True),
-    Column("file", Text, primary_key=True),
-    Column("revision", String, nullable=False),
+    Column("file", AnyText, primary_key=True),
+    Column("revision", AnyText, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
 
