@@ -40,8 +40,8 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 _GATING_RESERVE_S = 5.0
 """Kept back of a module's budget when the model is asked: what it writes has to pass the gates too."""
 _POLL_S = 0.25
-_SHORT_S = 2.0
-_LONG_S = 5.0
+_SHORT_S = 3.0
+_LONG_S = 8.0
 _FEWEST_AT_ONCE = 6
 _MOST_AT_ONCE = 64
 
@@ -103,6 +103,10 @@ class _Pace:
     """
 
     size: int
+
+    def at_once(self, seconds_left: float) -> int:
+        """How many to judge now; fewer when the budget is about to end."""
+        return self.size if seconds_left > _LONG_S else min(self.size, _FEWEST_AT_ONCE)
 
     def learn(self, seconds: float) -> None:
         """Adjust to how long the last batch took."""
@@ -259,7 +263,7 @@ class GenerationPass:
             tools.desk.plan(plan_prompts(contexts, tools.kinds, self._settings.samples))
         while not self._over(tools) and self._clock() < deadline and self._open_work(contexts, tools, written):
             self._ask(tools, deadline)
-            size = tools.pace.size
+            size = tools.pace.at_once(deadline - self._clock())
             chunk = _take(written, size) or list(itertools.islice(cheap, size))
             if chunk:
                 began = self._clock()
@@ -270,7 +274,7 @@ class GenerationPass:
             written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
         if last and tools.desk is not None:
             written.extend(self._collect(tools, max(0.0, deadline - self._clock())))
-            self._judge(_take(written, tools.pace.size), tools)
+            self._judge(_take(written, _FEWEST_AT_ONCE), tools)
 
     def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
         """Whether anything of the module is still to be covered, or something written is still to be judged."""

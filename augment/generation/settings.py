@@ -24,7 +24,7 @@ class GenerationSettings:
     max_length: int = 2048
     samples: int = 2
     prompts_per_call: int = 4
-    batch_size: int = 10
+    batch_size: int = 16
     """Candidates judged at once to begin with; a pass adjusts it to how long that takes."""
     search_limit: int = 48
     prompt_chars: int = 6000
