@@ -246,7 +246,7 @@ def combine(text: str, parts: Iterable[Value], label: str = "") -> Value:
         label,
         frozenset().union(*(part.imports for part in listed)),
         frozenset().union(*(part.fixtures for part in listed)),
-        tuple(dict.fromkeys(line for part in listed for line in part.setup)),
+        tuple(line for setup in dict.fromkeys(part.setup for part in listed) for line in setup),
     )
 
 
