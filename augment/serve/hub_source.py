@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import re
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,6 @@ def fetch_hub(source: HubSource, folder: Path, progress: Progress) -> tuple[Mode
 
     Raises ModelError when the hub cannot be reached, does not know the model, or has no format that an engine reads.
     """
-    from huggingface_hub import errors as hub_errors
     from huggingface_hub import hf_hub_download
 
     files = choose_files(source, _listing(source.repo))
@@ -39,7 +39,7 @@ def fetch_hub(source: HubSource, folder: Path, progress: Progress) -> tuple[Mode
         with _watched(folder, total, progress):
             for file in files:
                 hf_hub_download(source.repo, file.name, local_dir=folder)
-    except (hub_errors.HfHubHTTPError, hub_errors.LocalEntryNotFoundError, OSError) as error:
+    except _network_errors() as error:
         raise ModelError(
             f"Downloading {source.repo} from the hub broke off: {_first_line(error)}. Try again."
         ) from error
@@ -47,7 +47,6 @@ def fetch_hub(source: HubSource, folder: Path, progress: Progress) -> tuple[Mode
 
 
 def _listing(repo: str) -> list[_Listed]:
-    import httpx
     from huggingface_hub import HfApi
     from huggingface_hub import errors as hub_errors
 
@@ -55,13 +54,31 @@ def _listing(repo: str) -> list[_Listed]:
         info = HfApi().model_info(repo, files_metadata=True, timeout=_TIMEOUT_S)
     except hub_errors.RepositoryNotFoundError as error:
         raise ModelError(f"The hub knows no model {repo!r} that you may read.") from error
-    except (hub_errors.HfHubHTTPError, hub_errors.OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+    except _network_errors() as error:
         raise ModelError(
             f"The model hub cannot be reached for {repo} ({_first_line(error)}); "
             "check the network or HF_ENDPOINT, or give a local folder or GGUF file with --source PATH."
         ) from error
     siblings = info.siblings or []
     return [_Listed(each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None) for each in siblings]
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """What a hub that cannot be reached raises.
+
+    The hub's client lets errors of its HTTP library through, and that library (requests, httpx, httpx2) differs from
+    version to version; so it is looked up from the session that is in use.
+    """
+    from huggingface_hub import errors, get_session
+
+    found: list[type[Exception]] = [errors.HfHubHTTPError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError]
+    for base in type(get_session()).__mro__:
+        library = sys.modules.get(base.__module__.partition(".")[0])
+        for name in ("HTTPError", "RequestException"):
+            error = getattr(library, name, None)
+            if isinstance(error, type) and issubclass(error, Exception):
+                found.append(error)
+    return (*found, OSError)
 
 
 def choose_files(source: HubSource, listed: Sequence[_Listed]) -> list[_Listed]:
