@@ -72,6 +72,7 @@ class Attempt:
         self._next_memory = 0.0
         self._events_open = True
         self._cancelled = False
+        self._garbled = False
 
     @property
     def test_seconds(self) -> float:
@@ -111,15 +112,23 @@ class Attempt:
         *lines, rest = self._buffer.split(b"\n")
         self._buffer = bytearray(rest)
         for line in lines:
-            event: Event = json.loads(bytes(line))
-            if event["kind"] == "unusable":
-                raise RunnerUnusableError(event["detail"])
-            if event["kind"] == "ready":
-                # The batch's clock stands still while an interpreter starts.
-                self.deadline += time.monotonic() - self._began
-            if event["kind"] == "started":
-                self._test_began = time.monotonic()
-            self._ledger.take(event)
+            try:
+                self._take_event(json.loads(bytes(line)))
+            except (ValueError, KeyError, TypeError, IndexError):
+                # Test code can reach the pipe: what it writes there ends its own process and no other.
+                self._garbled = True
+                return
+            self._ledger.tell()
+
+    def _take_event(self, event: Event) -> None:
+        if event["kind"] == "unusable":
+            raise RunnerUnusableError(event["detail"])
+        if event["kind"] == "ready":
+            # The batch's clock stands still while an interpreter starts.
+            self.deadline += time.monotonic() - self._began
+        elif event["kind"] == "started":
+            self._test_began = time.monotonic()
+        self._ledger.take(event)
 
     def _drain_output(self) -> None:
         os.set_blocking(self._runner.output, False)
@@ -139,6 +148,8 @@ class Attempt:
             return None
         if self._cancelled:
             return Loss(Fault(FaultKind.SUPERSEDED, "cancelled"), final=True)
+        if self._garbled:
+            return Loss(Fault(FaultKind.CRASH, "the process sent events that make no sense"))
         if not self._events_open or not self._runner.alive():
             return self._crash()
         return self._too_long() or self._too_much_memory()

@@ -27,7 +27,8 @@ class Ledger:
         self.missing: list[str] = []
         self._batch = batch
         self._coverage = coverage
-        self._tell = on_verdict
+        self._sink = on_verdict
+        self._untold: list[Verdict] = []
         self._verdicts: list[Verdict] = []
         self._errors: dict[str, str] = {}
         self._failures: list[Failure] = []
@@ -111,8 +112,14 @@ class Ledger:
         self._verdicts.append(verdict)
         self._finished.setdefault(self._round, set()).add(verdict.nodeid)
         self.running = None
-        if self._tell is not None:
-            self._tell(verdict)
+        self._untold.append(verdict)
+
+    def tell(self) -> None:
+        """Give new verdicts to whoever asked for them. Apart from :meth:`take`, whose errors are the runner's."""
+        untold, self._untold = self._untold, []
+        if self._sink is not None:
+            for verdict in untold:
+                self._sink(verdict)
 
     # -------------------------------------------------------------- what is lost
 
@@ -127,6 +134,7 @@ class Ledger:
         if self.running is None:
             return False
         self._add(Verdict(self.running, Outcome.FAULT, seconds, fault.detail, fault))
+        self.tell()
         return True
 
     def give_up(self, fault: Fault) -> None:
@@ -137,6 +145,7 @@ class Ledger:
             left = [nodeid for nodeid in self._batch.nodeids if "::" in nodeid]
         for nodeid in left:
             self._add(Verdict(nodeid, Outcome.FAULT, 0.0, fault.detail, fault))
+        self.tell()
 
     def _left(self) -> list[str]:
         finished = self._finished.get(self._round, set())

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from augment.execution.interpreter import InterpreterInfo, probe_interpreter
 from augment.execution.ledger import Ledger, Rounds
 from augment.execution.overlay import ensure_overlay
 from augment.execution.shapes import CoverageBuilder, ShapeMemory
-from augment.execution.source import PrimedRunners, RunnerKind, RunnerSource, borrowed
+from augment.execution.source import PrimedRunners, Runner, RunnerKind, RunnerSource
 from augment.execution.workspace import RevisionGoneError, Workspaces
 from augment.records import Fault, FaultKind
 from augment.seams import Batch, BatchResult, VerdictSink
@@ -195,20 +195,32 @@ class LocalExecutor:
 
     def _attempt(self, work: _Work, rounds: Rounds) -> tuple[Loss | None, float]:
         work.ledger.next_attempt()
-        with borrowed(self._source, work.kind) as runner:
+        with self._runner(work) as runner:
             order = _order(work, rounds, str(runner.stack_file))
             runner.order(json.dumps(order).encode())
             attempt = Attempt(runner, work.ledger, work.batch.limits, work.deadline, work.ticket.wake, work.output)
             try:
                 return attempt.follow(), attempt.test_seconds
             except RunnerUnusableError as error:
-                with suppress(KeyError):
-                    del self._interpreters[work.batch.interpreter]
+                self._interpreters.pop(work.batch.interpreter, None)
                 raise ProjectError(
                     f"pytest cannot be imported by {work.batch.interpreter} ({error}): install it there."
                 ) from error
             finally:
                 work.deadline = attempt.deadline
+
+    @contextmanager
+    def _runner(self, work: _Work) -> Iterator[Runner]:
+        try:
+            taken = self._source.take(work.kind)
+        except OSError as error:
+            self._interpreters.pop(work.batch.interpreter, None)
+            raise ProjectError(f"{work.batch.interpreter} cannot be started ({error}): check --python.") from error
+        try:
+            yield taken
+        finally:
+            taken.end()
+            self._source.refill(work.kind)
 
     def _kind(self, batch: Batch) -> RunnerKind:
         overlay = self._interpreter(batch.interpreter)[1]

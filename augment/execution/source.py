@@ -9,9 +9,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -254,14 +253,3 @@ def _environment_stamp(interpreter: str) -> int:
     for site in (Path(interpreter).parent.parent / "lib").glob("python3*/site-packages"):
         stamp = max(stamp, site.stat().st_mtime_ns)
     return stamp
-
-
-@contextmanager
-def borrowed(source: RunnerSource, kind: RunnerKind) -> Iterator[Runner]:
-    """A runner for one batch, ended afterwards whatever happens, and its successor made ready."""
-    runner = source.take(kind)
-    try:
-        yield runner
-    finally:
-        runner.end()
-        source.refill(kind)

@@ -33,6 +33,20 @@ def test_a_crash_is_the_fault_of_the_test_that_ran_and_the_others_go_on(make_pro
     assert result.exit_code is None
 
 
+def test_garbage_on_the_result_pipe_costs_only_the_test_that_wrote_it(make_project, run):
+    root = make_project({"test_it.py": "import os\ndef test_a(): os.write(200, b'{}\\n')\ndef test_b(): pass\n"})
+    assert outcomes(run(root)) == {"test_a": "fault", "test_b": "passed"}
+
+
+def test_an_error_of_whoever_listens_is_not_taken_for_one_of_the_runner(make_project, executor):
+    def listen(verdict):
+        raise KeyError("mine")
+
+    root = make_project({"test_it.py": "def test_a(): pass\n"})
+    with pytest.raises(KeyError, match="mine"):
+        executor.run(batch(root), listen)
+
+
 def test_a_crash_in_one_round_leaves_the_next_round(make_project, run):
     root = make_project({"test_it.py": "import os\ndef test_a(): os._exit(3)\ndef test_b(): pass\n"})
     result = run(root, repeat=2)

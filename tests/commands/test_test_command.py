@@ -1,0 +1,162 @@
+"""``augment test``: exits like pytest and writes its reports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import typer
+
+from augment.commands import test as command
+from augment.commands.running import run_app
+from augment.records import CoverageReport, FileCoverage, Lane, Outcome, Run, Verdict
+from augment.store import Store
+
+
+@pytest.fixture
+def augment(capsys, monkeypatch):
+    """Run the command line; returns exit code, standard output and standard error."""
+    monkeypatch.setenv("COLUMNS", "160")
+    app = typer.Typer()
+    command.register(app)
+    app.callback()(lambda: None)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            run_app(app, ["test", *map(str, arguments)])
+        told = capsys.readouterr()
+        return ended.value.code, told.out, told.err
+
+    return run
+
+
+@pytest.fixture
+def shop(tmp_path) -> Path:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "price.py").write_text("def tax(x):\n    return x * 2\n")
+    (root / "stock.py").write_text("def left(x):\n    return x - 1\n")
+    (root / "test_price.py").write_text("import price\ndef test_tax(): assert price.tax(1) == 2\n")
+    (root / "test_stock.py").write_text("import stock\ndef test_left(): assert stock.left(1) == 0\n")
+    return root
+
+
+def test_all_pass(augment, shop):
+    code, out, _ = augment(shop)
+    assert code == 0
+    assert "2 passed" in out
+
+
+def test_a_failure_is_shown_and_exits_with_1_and_the_reports_agree(augment, shop, tmp_path):
+    (shop / "test_price.py").write_text("import price\ndef test_tax(): assert price.tax(1) == 3\n")
+    code, out, _ = augment(shop, "--json", tmp_path / "out.json", "--junit", tmp_path / "out.xml")
+    assert code == 1
+    assert "test_price.py::test_tax (failed)" in out
+    assert "1 passed, 1 failed" in out
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert report["counts"]["failed"] == 1
+    assert {item["nodeid"]: item["outcome"] for item in report["verdicts"]} == {
+        "test_price.py::test_tax": "failed",
+        "test_stock.py::test_left": "passed",
+    }
+    assert set(report["verdicts"][0]) == {"nodeid", "outcome", "duration_s", "output", "fault"}
+    assert set(report) == {"run", "counts", "verdicts", "seconds"}
+    suite = ET.parse(tmp_path / "out.xml").getroot().find("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+
+
+def test_a_fault_exits_with_1_and_is_named(augment, shop):
+    (shop / "test_price.py").write_text("import os\ndef test_tax(): os._exit(0)\n")
+    code, out, _ = augment(shop)
+    assert code == 1
+    assert "test_price.py::test_tax (fault: crash)" in out
+    assert "1 passed, 1 fault" in out
+
+
+def test_node_ids_choose(augment, shop):
+    code, out, _ = augment(shop, "test_price.py::test_tax")
+    assert code == 0
+    assert "1 passed" in out
+
+
+def test_a_node_id_that_does_not_exist_is_one_line_and_4(augment, shop):
+    code, _, err = augment(shop, "test_price.py::test_gone")
+    assert code == 4
+    assert err.strip() == (
+        "augment: No such test: test_price.py::test_gone; node ids are relative to the project's root."
+    )
+
+
+def test_no_tests_is_5_and_a_broken_file_2(augment, shop, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "code.py").write_text("x = 1\n")
+    assert augment(empty)[0] == 5
+    (shop / "test_price.py").write_text("import nowhere_to_be_found\n")
+    code, out, _ = augment(shop)
+    assert code == 2
+    assert "test_price.py cannot be collected" in out
+
+
+def test_many_files_run_side_by_side(augment, shop):
+    for number in range(9):
+        (shop / f"test_more_{number}.py").write_text("def test_it(): pass\n")
+    code, out, _ = augment(shop, "--max-concurrent", 2)
+    assert code == 0
+    assert "11 passed" in out
+
+
+def test_a_missing_project_is_one_line(augment, tmp_path):
+    code, _, err = augment(tmp_path / "nowhere")
+    assert code == 2
+    assert "There is no folder" in err
+
+
+def _git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+def test_changes_since_a_revision_choose_the_tests_that_ran_the_changed_files(augment, shop):
+    _git(shop, "init", "-q")
+    _git(shop, "add", ".")
+    _git(shop, "commit", "-qm", "first")
+    (shop / "price.py").write_text("# a new line above\n\ndef tax(x):\n    return x + x\n")
+    code, out, _ = augment(shop, "--changed-since", "HEAD")
+    assert code == 0
+    assert "no coverage is recorded" in out
+    assert "2 passed" in out
+    _record(shop)
+    code, out, _ = augment(shop, "--changed-since", "HEAD")
+    assert code == 0
+    assert "1 files changed since HEAD" in out or "2 files changed since HEAD" in out
+    assert "1 passed" in out
+
+
+def test_an_unknown_revision_is_one_line(augment, shop):
+    _git(shop, "init", "-q")
+    code, _, err = augment(shop, "--changed-since", "nowhere")
+    assert code == 2
+    assert "--changed-since nowhere" in err
+
+
+def _record(root: Path) -> None:
+    (root / ".augment").mkdir(exist_ok=True)
+    (root / ".augment" / ".gitignore").write_text("*\n")
+    store = Store(root / ".augment" / "augment.db")
+    body = FileCoverage(frozenset({2}))
+    store.put_coverage(
+        "r1",
+        CoverageReport(
+            tests={"test_price.py::test_tax": {"price.py": body}, "test_stock.py::test_left": {"stock.py": body}},
+            imports={"price.py": FileCoverage(frozenset({1})), "stock.py": FileCoverage(frozenset({1}))},
+        ),
+    )
+    store.start_run(Run("run-1", Lane.FAST, "test", "r1", 1.0))
+    names = ("test_price.py::test_tax", "test_stock.py::test_left")
+    store.record_verdicts("run-1", [Verdict(name, Outcome.PASSED, 0.1) for name in names])
+    store.finish_run("run-1", 2.0)
+    store.close()

@@ -1,0 +1,36 @@
+"""The part that runs inside the project's interpreter stays small: old syntax, few imports."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import augment.execution
+
+RUNNER = sorted((Path(augment.execution.__file__).parent / "runner").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", RUNNER, ids=lambda path: path.name)
+def test_it_is_valid_for_python_3_9(path):
+    ast.parse(path.read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("path", RUNNER, ids=lambda path: path.name)
+def test_it_imports_the_standard_library_pytest_and_coverage_only(path):
+    allowed = sys.stdlib_module_names | {"pytest", "coverage"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert {alias.name.partition(".")[0] for alias in node.names} <= allowed
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            assert str(node.module).partition(".")[0] in allowed
+
+
+@pytest.mark.parametrize("path", RUNNER, ids=lambda path: path.name)
+def test_annotations_that_python_3_9_could_not_evaluate_are_not_evaluated(path):
+    tree = ast.parse(path.read_text())
+    has_code = any(not isinstance(node, ast.Expr) for node in tree.body)
+    future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    assert future or not has_code
