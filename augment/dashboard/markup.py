@@ -106,4 +106,4 @@ def count_bar(counts: Mapping[str, Any]) -> str:
 
 def cut(value: str, limit: int) -> tuple[str, bool]:
     """The last ``limit`` characters of ``value`` (a traceback says what matters at its end), and whether it was cut."""
-    return (value, False) if len(value) <= limit else (value[-limit:], True)
+    return (value, False) if len(value) <= limit else (value[len(value) - limit :], True)

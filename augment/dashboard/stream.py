@@ -8,7 +8,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
-from itertools import islice
+from itertools import takewhile
 
 from augment.dashboard.cached import CachedReader
 from augment.errors import AugmentError
@@ -87,10 +87,8 @@ class Broadcaster:
 
     def _after(self, seq: int) -> list[Event]:
         with self._lock:
-            if not self._events or self._events[-1].seq <= seq:
-                return []
-            first = next(index for index, event in enumerate(self._events) if event.seq > seq)
-            return list(islice(self._events, first, first + _AT_ONCE))
+            newer = list(takewhile(lambda event: event.seq > seq, reversed(self._events)))
+        return newer[: -_AT_ONCE - 1 : -1]
 
     def _missed(self, seq: int) -> bool:
         with self._lock:
