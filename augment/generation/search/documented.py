@@ -94,7 +94,7 @@ def _module(context: TargetContext, lines: list[str], fixtures: set[str], number
     if any(isinstance(node, ast.Global) for node in ast.walk(tree)):  # an example's globals are a test's locals
         return ""
     imports = _imports_for(context, tree, fixtures)
-    return "\n".join([*sorted(imports), "", "", test]) if imports is not None else ""
+    return "\n".join([*sorted(imports), "", "", test]).lstrip("\n") if imports is not None else ""
 
 
 def _imports_for(context: TargetContext, tree: ast.Module, fixtures: set[str]) -> set[str] | None:

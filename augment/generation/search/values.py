@@ -200,4 +200,7 @@ def type_by_name(name: str) -> str:
 
 def unique(values: Iterable[Value]) -> list[Value]:
     """The values without repetitions, in order."""
-    return list({value.text: value for value in reversed(list(values))}.values())[::-1]
+    found: dict[str, Value] = {}
+    for value in values:
+        found.setdefault(value.text, value)
+    return list(found.values())
