@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium without a window."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'augment[dev]'")
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def reporter(tmp_path: Path) -> Iterator[Any]:
+    from augment.store import Reporter, Store
+
+    opened = Reporter(Store(tmp_path / "augment.db"), tmp_path, tmp_path / "results", tmp_path / "TASKS.md")
+    yield opened
+    opened.close()
+
+
+class Review:
+    """Actions on the reporter alone."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def accept(self, admission_id: str) -> dict[str, Any]:
+        return self._decide(admission_id, "kept")
+
+    def reject(self, admission_id: str) -> dict[str, Any]:
+        return self._decide(admission_id, "rejected")
+
+    def _decide(self, admission_id: str, state: str) -> dict[str, Any]:
+        from augment.records import AdmissionState
+
+        return {"id": self._reporter.set_admission_state(admission_id, AdmissionState(state)).id}
+
+
+@pytest.fixture
+def url(reporter: Any) -> Iterator[str]:
+    """The address of a real server over the reporter."""
+    from augment.dashboard import DashboardServer, create_app
+
+    app = create_app(reporter, Review(reporter), title="shop", ray_dashboard_url="http://127.0.0.1:8265")
+    server = DashboardServer(app, port=0)
+    server.start()
+    yield server.url
+    server.stop()
