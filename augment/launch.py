@@ -18,7 +18,6 @@ from augment.actors.logs import start_logging
 from augment.cluster import Connection, connect, disconnect
 from augment.commands.running import run_app
 from augment.config import LoadedSettings, Settings, load_settings
-from augment.errors import ModelError
 from augment.records import Project
 from augment.seams import Limits
 from augment.service.preflight import (
@@ -106,8 +105,8 @@ class Launch:
     def _start_parts(self, namespace: str, spec: EngineSpec | None, url: str, warming: threading.Thread) -> None:
         from augment.actors.fleet import Fleet
         from augment.actors.model_host import ModelHost
-        from augment.dashboard import DashboardServer, create_app
         from augment.actors.review import ReviewActions
+        from augment.dashboard import DashboardServer, create_app
 
         assert self._connection is not None
         self._fleet = Fleet(self._fleet_spec(namespace, self._connection.node_id))
@@ -140,12 +139,17 @@ class Launch:
         settings = self._settings.model
         if not settings.enabled:
             return None
+        locate_model(settings.model_name, settings.path)
         return EngineSpec(
             model=settings.model_name,
-            path=str(locate_model(settings.model_name, settings.path)),
             engine=settings.engine,
+            source=settings.source,
+            path=settings.path,
             threads=settings.threads,
             kv_cache_gb=settings.kv_cache_gb,
+            max_ongoing=settings.max_ongoing,
+            max_queued=settings.max_queued,
+            num_gpus=settings.num_gpus,
         )
 
     def _fleet_spec(self, namespace: str, node_id: str) -> Any:
@@ -185,7 +189,7 @@ class Launch:
 
 
 def _import_dashboard() -> None:
-    import augment.dashboard.app
+    pass
 
 
 def _shown(host: str) -> str:

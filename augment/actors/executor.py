@@ -20,7 +20,7 @@ from augment.service import state_folder
 log = logging.getLogger("augment.executor")
 
 
-@ray.remote
+@ray.remote(concurrency_groups={"control": 2})
 class ExecutorActor(Shell):
     """Shell over :class:`augment.execution.LocalExecutor` with one batch at a time.
 

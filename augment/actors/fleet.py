@@ -21,9 +21,9 @@ from augment.actors.naming import (
     SERVICE,
     WATCHER,
     actor_options,
-    executor_name,
+    executor_part,
 )
-from augment.actors.reporter import REPORTER_OPTIONS, ReporterActor, ReporterClient
+from augment.actors.reporter import REPORTER_RETRIES, ReporterActor, ReporterClient
 from augment.actors.resource_monitor import ResourceMonitorActor
 from augment.actors.service import ServiceActor
 from augment.actors.watcher import WatcherActor
@@ -68,10 +68,10 @@ class Fleet:
         """Make all actors and wait until each answers. Raises ClusterError naming the one that does not."""
         spec = self._spec
         root, logs = spec.project.root, (spec.log_dir, spec.log_level)
-        self._make(REPORTER, ReporterActor, root, *logs, **REPORTER_OPTIONS)
+        self._make(REPORTER, ReporterActor, root, *logs, max_task_retries=REPORTER_RETRIES)
         self._make(GOVERNOR, GovernorActor, spec.slots, spec.threshold, max_concurrency=MAX_WAITING_FOR_LEASE)
         for slot in range(spec.slots):
-            self._make_executor(slot)
+            self._make(executor_part(slot), ExecutorActor, slot, root, *logs, max_task_retries=0)
         self._make(
             SERVICE, ServiceActor, spec.project, spec.namespace, spec.limits, spec.slots, *logs, max_concurrency=4
         )
@@ -108,15 +108,6 @@ class Fleet:
         spec = self._spec
         made = cls.options(**actor_options(part, spec.namespace, spec.node_id, **options)).remote(*arguments)
         self._actors[part] = made
-
-    def _make_executor(self, slot: int) -> None:
-        spec = self._spec
-        options = actor_options(
-            f"executor-{slot}", spec.namespace, spec.node_id, concurrency_groups={"control": 2}, max_task_retries=0
-        )
-        assert options["name"] == executor_name(slot)
-        made = ExecutorActor.options(**options).remote(slot, spec.project.root, spec.log_dir, spec.log_level)
-        self._actors[f"executor-{slot}"] = made
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S

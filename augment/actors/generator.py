@@ -62,7 +62,9 @@ class GeneratorActor(Shell):
         self._writer.start()
 
     def stop(self) -> None:
-        """Stop after the batch in progress, which is cancelled."""
+        """Stop at once: the model is told to drop what it writes, and the batch in progress is cancelled."""
+        if self._engine is not None:
+            self._engine.cancel()
         self._executor.close()
         self._writer.stop()
 

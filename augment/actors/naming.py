@@ -2,6 +2,8 @@
 
 A new Augment must never talk to actors of an old one: ``get_if_exists`` would silently hand it old code. So every name
 and namespace carries the protocol version, which grows whenever a message between actors changes its meaning.
+
+Ray is imported late here: launch needs the namespace before it has set the environment that Ray reads on import.
 """
 
 from __future__ import annotations
@@ -9,9 +11,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from typing import Any
-
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 PROTOCOL_VERSION = 1
 
@@ -38,9 +37,9 @@ def actor_name(part: str) -> str:
     return f"augment-v{PROTOCOL_VERSION}-{part}"
 
 
-def executor_name(slot: int) -> str:
-    """The name of the executor that owns ``slot`` of the governor's."""
-    return actor_name(f"executor-{slot}")
+def executor_part(slot: int) -> str:
+    """The part that owns ``slot`` of the governor's."""
+    return f"executor-{slot}"
 
 
 def actor_options(part: str, namespace: str, node_id: str, **more: Any) -> dict[str, Any]:
@@ -48,6 +47,8 @@ def actor_options(part: str, namespace: str, node_id: str, **more: Any) -> dict[
 
     Lifetime: the driver's, so that nothing is left on a shared cluster when a launch ends, however it ends.
     """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
     return {
         "name": actor_name(part),
         "namespace": namespace,
@@ -60,4 +61,6 @@ def actor_options(part: str, namespace: str, node_id: str, **more: Any) -> dict[
 
 def find_actor(part: str, namespace: str) -> Any:
     """The handle of a running actor. Raises ValueError when there is none."""
+    import ray
+
     return ray.get_actor(actor_name(part), namespace=namespace)

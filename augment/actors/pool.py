@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
-from augment.actors.naming import GOVERNOR, executor_name, find_actor
+from augment.actors.naming import GOVERNOR, executor_part, find_actor
 from augment.records import Fault, FaultKind, Lane, Outcome, Verdict
 from augment.seams import Batch, BatchResult, VerdictSink
 from augment.service import Lease
@@ -168,7 +168,7 @@ class RayExecutor:
         return self._governor
 
     def _executor(self, slot: int) -> Any:
-        return ray.get_actor(executor_name(slot), namespace=self._namespace)
+        return find_actor(executor_part(slot), self._namespace)
 
 
 def _unrun(batch: Batch, fault: Fault, reported: Collection[str] = ()) -> BatchResult:

@@ -31,7 +31,7 @@ CALL_TIMEOUT_S = 60.0
 """Longer than a restart of the actor takes; past it the caller is told instead of hanging."""
 
 
-@ray.remote
+@ray.remote(concurrency_groups={"write": 1, "read": 4, "events": 8})
 class ReporterActor(Shell):
     """Shell over :class:`augment.store.Reporter`, the one writer of the project's store.
 
@@ -63,21 +63,13 @@ class ReporterActor(Shell):
         return self._reporter.events(after, timeout_s)
 
     @ray.method(concurrency_group="write")
-    def set_health(self, facts: dict[str, Any]) -> None:
-        """Merge facts into what ``health`` tells."""
-        self._reporter.set_health(**facts)
-
-    @ray.method(concurrency_group="write")
     def close(self) -> None:
         """Write what is pending (TASKS.md) and close the store."""
         self._reporter.close()
 
 
-REPORTER_OPTIONS: dict[str, Any] = {
-    "concurrency_groups": {"write": 1, "read": 4, "events": 8},
-    # At least once, with idempotent methods; bounded, so that a store that cannot be opened is an error, not a loop.
-    "max_task_retries": 5,
-}
+REPORTER_RETRIES = 5
+"""Calls are delivered at least once, to idempotent methods; bounded, so that a broken store is an error, not a loop."""
 
 
 class ReporterClient:
@@ -107,7 +99,7 @@ class ReporterClient:
 
     def set_health(self, **facts: Any) -> None:
         """Merge JSON-ready facts into what ``health`` tells, such as ``model="ready"``."""
-        ray.get(self._handle().set_health.remote(facts), timeout=CALL_TIMEOUT_S)
+        self._write("set_health", facts)
 
     # ----------------------------------------------------------------- sink
 

@@ -22,7 +22,7 @@ SKIPPED_FOLDERS = frozenset(
 OUTPUT_FOLDERS = frozenset({"build", "dist", "logs", "htmlcov"})
 """Skipped too, unless they are packages: a project may well have a package named ``build``."""
 
-SKIPPED_SUFFIXES = (".pyc", ".pyo", ".swp", ".swx", "~", ".egg-info")
+SKIPPED_SUFFIXES = (".tmp", ".pyc", ".pyo", ".swp", ".swx", "~", ".egg-info")
 SKIPPED_FILES = frozenset({"TASKS.md", ".coverage"})
 """In the root only. Augment itself writes TASKS.md; counting it would make every report a new revision."""
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from augment.errors import AugmentError
 
@@ -17,13 +17,14 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoRetur
     command = typer.main.get_command(app)
     try:
         code = command.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except click.ClickException as error:
-        print(f"augment: {' '.join(error.format_message().split())}", file=sys.stderr)
+    except TyperException as error:  # an unknown command or option, a value of the wrong type
+        text = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"augment: {' '.join(text.split())} (see --help)", file=sys.stderr)
         sys.exit(2)
     except AugmentError as error:
         print(f"augment: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         print("augment: interrupted", file=sys.stderr)
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)

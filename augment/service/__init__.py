@@ -3,7 +3,7 @@
 from augment.service.coordinating import Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.resources import ResourceMonitor
-from augment.service.revisions import Sources, state_folder, write_atomically
+from augment.service.revisions import Sources, state_folder
 from augment.service.watching import Watcher
 from augment.service.writing import ModelState, Writer
 
@@ -19,5 +19,4 @@ __all__ = [
     "Watcher",
     "Writer",
     "state_folder",
-    "write_atomically",
 ]

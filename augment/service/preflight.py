@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 
 from augment.errors import AugmentError, ProjectError
+from augment.files import write_atomically
 from augment.records import Project
-from augment.service.revisions import state_folder, write_atomically
+from augment.service.revisions import state_folder
 
 MIN_FREE_BYTES = 200 * 2**20
 IMPORT_TIMEOUT_S = 60.0

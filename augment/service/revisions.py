@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+from augment.files import write_atomically
 from augment.records import content_hash
 
 
@@ -18,20 +17,6 @@ def state_folder(root: Path) -> Path:
     if not ignore.exists():
         write_atomically(ignore, b"*\n")
     return folder
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data`` in one step: a reader, or a crash, sees the old bytes or the new ones."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 class Sources:

@@ -1,0 +1,199 @@
+"""From a revision to its verdicts, with the real executor and the real store, in one process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from augment.analysis import Snapshots
+from augment.execution import LocalExecutor
+from augment.records import Project
+from augment.seams import Batch, BatchResult, Executor, VerdictSink
+from augment.service import Coordinator, Sources, state_folder
+from augment.store import Reporter
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    executor = LocalExecutor(2)
+    yield executor
+    executor.close()
+
+
+Make = Callable[[Executor], Coordinator]
+
+
+@pytest.fixture
+def coordinate(project: Project, reporter: Reporter, root: Path) -> Iterator[Make]:
+    made: list[Coordinator] = []
+
+    def make(executor: Executor) -> Coordinator:
+        made.append(Coordinator(project, executor, reporter, Sources(state_folder(root) / "sources"), parallel=2))
+        return made[-1]
+
+    yield make
+    for coordinator in made:
+        coordinator.stop()
+
+
+def outcomes(reporter: Reporter) -> dict[str, str]:
+    return {nodeid.partition("::")[2] or nodeid: outcome for nodeid, outcome in reporter.latest_outcomes().items()}
+
+
+def edit(root: Path, name: str, old: str, new: str) -> None:
+    path = root / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_the_first_look_runs_everything_and_a_known_revision_runs_nothing(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    assert outcomes(reporter) == {"test_net": "passed", "test_double": "passed", "test_title": "passed"}
+    coordinator.handle(Snapshots(root).take())
+    assert len(reporter.runs()) == 1
+
+
+def test_a_save_runs_the_tests_that_ran_the_changed_function_and_no_other(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")
+    coordinator.handle(Snapshots(root).take())
+    newest = reporter.run(reporter.runs()[0]["id"])
+    assert newest is not None
+    assert [(v["nodeid"], v["outcome"]) for v in newest["verdicts"]] == [
+        ("tests/test_pricing.py::test_double", "failed")
+    ]
+    assert "shop/pricing.py" in newest["reason"]
+    assert newest["revision"] == Snapshots(root).take().revision
+
+
+def test_a_comment_runs_nothing_and_selection_stays_right_after_the_lines_have_moved(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "shop/pricing.py", "def net", "# one\n# two\n# three\n# four\ndef net")
+    coordinator.handle(Snapshots(root).take())
+    assert len(reporter.runs()) == 1
+    edit(root, "shop/pricing.py", "gross / (1 + rate)", "gross / (2 + rate)")
+    coordinator.handle(Snapshots(root).take())
+    newest = reporter.run(reporter.runs()[0]["id"])
+    assert newest is not None
+    assert [v["nodeid"] for v in newest["verdicts"]] == ["tests/test_pricing.py::test_net"]
+
+
+def test_a_broken_module_is_an_error_of_its_test_file_until_it_is_mended(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "shop/names.py", "def title(text):", "def title(text:")
+    coordinator.handle(Snapshots(root).take())
+    assert "error" in outcomes(reporter).values()
+    edit(root, "shop/names.py", "def title(text:", "def title(text):")
+    coordinator.handle(Snapshots(root).take())
+    assert set(outcomes(reporter).values()) == {"passed"}
+
+
+def test_deleted_and_renamed_tests_leave_the_list(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    (root / "tests/test_names.py").unlink()
+    edit(root, "tests/test_pricing.py", "def test_double", "def test_twice")
+    coordinator.handle(Snapshots(root).take())
+    assert outcomes(reporter) == {"test_net": "passed", "test_twice": "passed"}
+
+
+def test_a_changed_function_gets_a_job_and_an_unchanged_one_does_not(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "shop/pricing.py", "2 * x", "x + x")
+    edit(root, "shop/names.py", "def title", "def shout(text):\n    return text.upper()\n\n\ndef title")
+    coordinator.handle(Snapshots(root).take())
+    assert {job.target for job in reporter.pending_jobs()} == {"shop.pricing:double", "shop.names:shout"}
+
+
+def test_a_new_start_goes_on_where_the_last_one_ended(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinate(executor).handle(Snapshots(root).take())
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")  # while nobody watches
+    coordinate(executor).handle(Snapshots(root).take())
+    newest = reporter.run(reporter.runs()[0]["id"])
+    assert newest is not None
+    assert [v["nodeid"] for v in newest["verdicts"]] == ["tests/test_pricing.py::test_double"]
+
+
+class Gated:
+    """The real executor behind a gate, so that a test decides when a batch begins."""
+
+    def __init__(self, inner: LocalExecutor) -> None:
+        self._inner = inner
+        self.began = threading.Event()
+        self.go = threading.Event()
+        self.hold = False
+        self.cancelled: list[str] = []
+
+    def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
+        if self.hold:
+            self.began.set()
+            assert self.go.wait(20)
+        return self._inner.run(batch, on_verdict)
+
+    def cancel(self, batch_id: str) -> None:
+        self.cancelled.append(batch_id)
+        self._inner.cancel(batch_id)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_a_newer_save_ends_the_run_in_progress_and_its_tests_run_on_the_new_revision(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    gated = Gated(executor)
+    coordinator = coordinate(gated)
+    coordinator.handle(Snapshots(root).take())
+    coordinator.start()
+    gated.hold = True
+    edit(
+        root,
+        "tests/test_pricing.py",
+        "def test_net",
+        "import time\n\n\ndef test_slow():\n    time.sleep(30)\n\n\ndef test_net",
+    )
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")
+    coordinator.revision(Snapshots(root).take())
+    assert gated.began.wait(20)
+    gated.hold = False
+    gated.go.set()
+    _wait_until(lambda: any(not run["finished_at"] for run in reporter.runs()))
+    edit(root, "tests/test_pricing.py", "time.sleep(30)", "pass")
+    edit(root, "shop/pricing.py", "3 * x", "4 * x")
+    coordinator.revision(Snapshots(root).take())
+    assert coordinator.wait_idle(25)
+    assert gated.cancelled
+    assert outcomes(reporter)["test_slow"] == "passed"
+    assert outcomes(reporter)["test_double"] == "failed"
+
+
+def _wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    waiting = threading.Event()
+    for _ in range(int(timeout_s / 0.05)):
+        if condition():
+            return
+        waiting.wait(0.05)
+    pytest.fail("it never happened")

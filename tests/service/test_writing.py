@@ -1,0 +1,135 @@
+"""The writer takes durable jobs to passes: most urgent first, one module at a time, a limited number of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from augment.analysis import Snapshots
+from augment.errors import ModelError
+from augment.records import CoverageReport, FileCoverage, Job, Lane, Project, Snapshot, Target
+from augment.seams import Engine
+from augment.service import ModelState, Writer
+from augment.service.coordinating import TESTED
+from augment.store import Reporter
+
+
+class Passes:
+    """Records what was asked for, in place of the generation pass."""
+
+    def __init__(self, during: Callable[[], None] = lambda: None) -> None:
+        self.targets: list[list[str]] = []
+        self._during = during
+
+    def __call__(
+        self,
+        snapshot: Snapshot,
+        targets: Sequence[Target],
+        baseline: CoverageReport,
+        engine: Engine | None,
+        lane: Lane,
+        should_stop: Callable[[], bool],
+    ) -> int:
+        self.targets.append([target.id for target in targets])
+        self._during()
+        return 0
+
+
+def job(target: str, priority: float = 0.0, name: str | None = None) -> Job:
+    return Job(name or f"job-{target}", target, Lane.WRITE, "saved", 1.0, priority)
+
+
+def writer(
+    root: Path, project: Project, reporter: Reporter, passes: Passes, state: str = "off", idle: bool = False
+) -> Writer:
+    return Writer(project, Snapshots(root), reporter, passes, lambda: ModelState(state), idle=idle)
+
+
+def tested(root: Path, reporter: Reporter) -> None:
+    reporter.remember(TESTED, dict(Snapshots(root).take().files))
+
+
+def test_jobs_of_the_most_urgent_module_go_first_and_together(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.names:title", 3), job("shop.pricing:net", 2), job("shop.pricing:double", 9)])
+    passes = Passes()
+    work = writer(root, project, reporter, passes)
+    assert work.step()
+    assert work.step()
+    assert not work.step()
+    assert passes.targets == [["shop.pricing:net", "shop.pricing:double"], ["shop.names:title"]]
+
+
+def test_nothing_is_written_before_the_newest_revision_has_its_verdicts(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    reporter.enqueue([job("shop.pricing:net")])
+    passes = Passes()
+    assert not writer(root, project, reporter, passes).step()
+    tested(root, reporter)
+    assert writer(root, project, reporter, passes).step()
+
+
+def test_it_waits_for_a_model_that_is_loading_and_not_for_one_that_failed(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net")])
+    assert not writer(root, project, reporter, Passes(), state="loading").step()
+    assert writer(root, project, reporter, Passes(), state="failed").step()
+
+
+def test_a_job_whose_target_is_gone_is_dropped(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:vanished")])
+    passes = Passes()
+    assert not writer(root, project, reporter, passes).step()
+    assert passes.targets == []
+    assert reporter.pending_jobs() == []
+
+
+def test_a_job_that_killed_its_worker_three_times_is_dropped(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net", name="job-poison")])
+    for _ in range(3):
+        reporter.count_attempt("job-poison")
+    passes = Passes()
+    assert not writer(root, project, reporter, passes).step()
+    assert passes.targets == []
+
+
+def test_idle_work_fills_an_empty_queue_once_for_each_state_of_a_target(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    reporter.coverage("r", CoverageReport(possible={"shop/names.py": FileCoverage(frozenset({1, 2}))}))
+    passes = Passes()
+    work = writer(root, project, reporter, passes, idle=True)
+    while work.step():
+        pass
+    worked_on = [name for names in passes.targets for name in names]
+    assert sorted(worked_on) == ["shop.names:title", "shop.pricing:double", "shop.pricing:net"]
+
+
+def test_work_that_a_save_cut_short_is_done_again(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net")])
+
+    def save() -> None:
+        (root / "shop/pricing.py").write_text("def net(gross, rate):\n    return gross\n")
+
+    assert writer(root, project, reporter, Passes(save)).step()
+    assert [(j.target, j.attempts) for j in reporter.pending_jobs()] == [("shop.pricing:net", 0)]
+
+
+def test_a_lost_model_leaves_the_job_in_the_queue(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net")])
+
+    def fail() -> None:
+        raise ModelError("the model is gone")
+
+    work = writer(root, project, reporter, Passes(fail))
+    work.start()
+    work.stop()
+    assert [j.target for j in reporter.pending_jobs()] == ["shop.pricing:net"]
