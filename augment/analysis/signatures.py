@@ -103,6 +103,9 @@ def constructor_of(facts: ProjectFacts, found: Found) -> tuple[Parameter, ...]:
         for method in methods_of(item.item.node):
             if method.name in ("__init__", "__new__"):
                 return parameters_of(method, bound=True)
+        listed = [field for base in _base_nodes(item) for field in _namedtuple_fields(item, base)]
+        if listed:
+            return tuple(listed)
         if _has_fields(item):
             fields: dict[str, Parameter] = {}
             for above in reversed(facts.bases(item)):
@@ -209,6 +212,20 @@ def _has_fields(found: Found) -> bool:
     return bool(
         decorators & {"dataclass", "define", "frozen", "attrs"} or bases & {"NamedTuple", "TypedDict", "BaseModel"}
     )
+
+
+def _namedtuple_fields(found: Found, base: ast.expr) -> list[Parameter]:
+    """The fields of a base made by calling ``namedtuple``, in place or under a name of its own."""
+    if isinstance(base, ast.Name) and base.id in found.facts.assigned:
+        base = found.facts.assigned[base.id]
+    if not isinstance(base, ast.Call) or not dotted_name(base).endswith("namedtuple") or len(base.args) < 2:
+        return []
+    try:
+        names = ast.literal_eval(base.args[1])
+    except ValueError:
+        return []
+    words = names.replace(",", " ").split() if isinstance(names, str) else list(names)
+    return [Parameter(str(word)) for word in words]
 
 
 def _fields_of(found: Found) -> list[Parameter]:

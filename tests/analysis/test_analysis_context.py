@@ -276,3 +276,12 @@ def test_a_target_that_is_gone_is_one_clear_line(project):
 def test_files_that_do_not_parse_do_not_stand_in_the_way(project):
     found = build_context(project, find("shop.pricing:use"), SOURCES | {"shop/broken.py": "def f(:\n"})
     assert found.callees[0].id == "shop.pricing:apply_discount"
+
+
+@pytest.mark.parametrize("base", ['namedtuple("B", "title, key")', "Base"], ids=["in place", "named"])
+def test_a_class_built_on_a_namedtuple_takes_its_fields(project, base):
+    head = "from collections import namedtuple\nBase = namedtuple('B', ['title', 'key'])\n\n"
+    text = f"{head}class S({base}):\n    def f(self): return 1\n"
+    (target, *_) = targets_of(text, "shop.tuples", "shop/tuples.py")
+    found = build_context(project, target, SOURCES | {"shop/tuples.py": text})
+    assert [parameter.name for parameter in found.parameters] == ["title", "key"]

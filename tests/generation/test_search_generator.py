@@ -157,6 +157,19 @@ def test_an_abstract_owner_is_stood_in_for_by_a_concrete_subclass(propose):
     assert propose(source, "Shape") == []
 
 
+def test_an_abstract_owner_without_subclasses_gets_a_minimal_one_in_the_test(propose):
+    source = """
+    from abc import ABC, abstractmethod
+    class Shape(ABC):
+        @abstractmethod
+        def area(self): ...
+        def double(self): return 2
+    """
+    first = propose(source, "Shape.double")[0].source
+    assert "    class Minimal(Shape):\n        def area(self, *args, **kwargs): return None\n" in first
+    assert "subject = Minimal()" in first
+
+
 @pytest.mark.parametrize(
     ("source", "name", "expected"),
     [

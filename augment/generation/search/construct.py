@@ -59,7 +59,9 @@ class Maker:
         asked = self._fitting(parameter, self._guards.of(parameter.name))
         usual = self._usual(parameter, 0)
         if self._kind_of(parameter) == "str":
-            usual = [*samples_for(parameter.name, self._context.target.qualname.rpartition(".")[2]), *usual]
+            target = self._context.target
+            named = samples_for(parameter.name, target.qualname.rpartition(".")[2])
+            usual = [*named, *samples_for(*target.module.split(".")), *usual] if len(named) < 3 else [*named, *usual]
             usual = usual[:8] + [literal(text) for text in self._strings_in_code()] + usual[8:]
         elif self._kind_of(parameter) in ("int", "float"):
             usual = usual[:4] + self._numbers_in_code() + usual[4:]
@@ -74,7 +76,8 @@ class Maker:
             return [_of_class(owner, f".{member}", member.lower()) for member in owner.members[:6]]
         if owner.kind is TypeKind.ABSTRACT:
             known = [self._types[name] for name in owner.concrete if name in self._types]
-            return [value for item in known for value in self.instances(item, depth)[:2]]
+            found = [value for item in known for value in self.instances(item, depth)[:2]]
+            return found or (self._minimal(owner, depth) if owner == self._context.owner else [])
         if depth > MAX_DEPTH:
             return []
         return [_joined(_of_class(owner, ""), arguments) for arguments in self._argument_lists(owner, depth)]
@@ -192,6 +195,15 @@ class Maker:
         return self._of_name(head, name, depth)
 
     # ----- constructors
+
+    def _minimal(self, owner: ProjectType, depth: int) -> list[Value]:
+        """Instances of a subclass made in the test, for an abstract class that nothing in the project implements."""
+        base = _of_class(owner, "")
+        methods = [f"    def {name}(self, *args, **kwargs): return None" for name in self._context.abstract_methods]
+        made = Value(
+            "Minimal", "", base.imports, setup=(f"class Minimal({owner.qualname}):", *(methods or ["    pass"]))
+        )
+        return [_joined(made, arguments) for arguments in self._argument_lists(owner, depth)]
 
     def _argument_lists(self, owner: ProjectType, depth: int) -> list[list[Value]]:
         """The required arguments; then one of the arguments varied at a time."""

@@ -103,6 +103,7 @@ BY_TYPE: dict[str, list[Value]] = {
     ),
     "timezone": _module("datetime", "datetime.timezone.utc"),
     "Pattern": _module("re", "re.compile('[a-z]+')", "re.compile('')"),
+    "Match": _module("re", "re.search('([a-z])(.)', 'say \"hello\"')"),
     "StringIO": _module("io", "io.StringIO('one\\ntwo\\n')", "io.StringIO()"),
     "BytesIO": _module("io", "io.BytesIO(b'one\\ntwo\\n')", "io.BytesIO()"),
     "Exception": [Value("ValueError('boom')", "error")],
@@ -154,7 +155,7 @@ SAMPLES: list[tuple[str, tuple[str, ...]]] = [
     ("flag|bool", ("yes", "no", "TRUE", "0", "maybe")),
     ("csv|row|record", ("a,b,c\n1,2,3", "a;b", ",")),
     ("setting|config|option|ini", ("key = value\n# comment\nother=1", "broken line", "[section]\nx=1")),
-    ("doc", (
+    ("doc|docstring", (
         "Short.\n\nLong text.\n\nArgs:\n    x (int): a number.\n\nReturns:\n    str: text.",
         "Short.\n\n:param int x: a number\n:returns: text\n:raises ValueError: never",
         "Short.\n\nParameters\n----------\nx : int\n    A number.\n\nReturns\n-------\nstr\n    text",
@@ -178,6 +179,7 @@ def samples_for(*names: str) -> list[Value]:
 
 
 NAMED_TYPES: list[tuple[str, str]] = [
+    (r"(^|_)match$", "Match"),
     (r"^(is|has|should|use|allow|include|strict|reverse|ignore|enable|with)_|^(strict|reverse|verbose|flag)$", "bool"),
     (r"(^|_)(n|num|count|size|length|index|idx|limit|width|height|year|month|day|page|level|depth|port|maxsplit|start|stop"
      r"|step|minutes|seconds|hours|days|quantity|copies|stars|max|min|total|offset|k|i|j|age)(s)?$", "int"),
