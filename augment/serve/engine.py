@@ -80,12 +80,12 @@ class CoreLoader(Protocol):
 
 
 ENGINES = {"openvino": "augment.serve.openvino_engine"}
-"""Engine name -> module with ``load``. A new engine is a new module and a line here."""
+"""Engine name -> module with ``load``. A new engine is a module and a line here; a dotted name is a module itself."""
 
 
 def load_core(spec: EngineSpec) -> EngineCore:
     """Load the model of ``spec`` in this process. Raises ModelError."""
-    module = ENGINES.get(spec.engine)
+    module = spec.engine if "." in spec.engine else ENGINES.get(spec.engine)
     if module is None:
         raise ModelError(f"Unknown engine {spec.engine!r}; take one of {', '.join(sorted(ENGINES))}.")
     return cast(CoreLoader, importlib.import_module(module)).load(spec)

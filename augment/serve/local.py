@@ -8,7 +8,6 @@ from typing import Self
 
 from augment.errors import ModelError
 from augment.seams import Completion, Request
-from augment.serve.catalogue import find_model
 from augment.serve.engine import EngineSpec
 from augment.serve.engine_process import LOST, EngineProcess, EngineState
 
@@ -21,7 +20,7 @@ class LocalEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         self.process = EngineProcess(spec)
-        self._model = find_model(spec.model).name if spec.path is None else spec.model
+        self._model = spec.model
 
     @property
     def model(self) -> str:

@@ -1,0 +1,94 @@
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from augment.errors import ModelError
+from augment.serve import LocalEngine, load_engine
+from augment.serve.engine_process import LOST
+
+
+def test_requests_made_while_the_model_loads_are_answered_once_it_is_ready(start, ask):
+    engine = start("slow")
+    handle = engine.submit(ask("one two three"))
+    assert engine.state.phase == "loading"
+    answer = handle.result(timeout_s=20)
+    assert (answer.text, answer.finish_reason) == ("one two three ", "stop")
+    assert (answer.prompt_tokens, answer.completion_tokens) == (3, 3)
+    assert engine.state.phase == "ready"
+
+
+def test_pieces_arrive_as_they_are_written(start, ask):
+    pieces = [delta.text for delta in start().submit(ask("a b c")).deltas(timeout_s=20)]
+    assert pieces == ["a ", "b ", "c "]
+
+
+def test_a_refused_request_says_why_and_leaves_the_others_alone(start, ask):
+    engine = start()
+    refused, other = engine.submit(ask("refuse")), engine.submit(ask("fine"))
+    with pytest.raises(ModelError, match="it was asked to"):
+        refused.result(timeout_s=20)
+    assert other.result(timeout_s=20).text == "fine "
+
+
+def test_a_cancelled_request_ends_and_frees_its_place(start, ask):
+    engine = start()
+    handle = engine.submit(ask("on and on forever", max_tokens=10**6))
+    pieces = handle.deltas(timeout_s=20)
+    next(pieces)
+    handle.cancel()
+    assert [delta.finish_reason for delta in pieces][-1] == "cancelled"
+    assert engine.active == 0
+
+
+def test_a_model_that_cannot_be_loaded_is_a_failed_engine_with_the_reason(start, ask):
+    engine = start("broken")
+    with pytest.raises(ModelError, match=r"broken\.gguf is corrupt"):
+        engine.wait_ready(20)
+    assert engine.state.phase == "failed"
+    with pytest.raises(ModelError, match=r"broken\.gguf is corrupt"):
+        engine.submit(ask("hello"))
+
+
+def test_a_killed_process_loses_its_requests_and_is_started_again(start, ask):
+    engine = start()
+    engine.wait_ready(20)
+    handle = engine.submit(ask("on forever", max_tokens=10**6))
+    next(handle.deltas(timeout_s=20))
+    os.kill(engine.pid, signal.SIGKILL)
+    assert handle.result(timeout_s=20).finish_reason == LOST
+    assert engine.submit(ask("again")).result(timeout_s=20).text == "again "
+
+
+def test_a_process_that_keeps_dying_is_given_up_and_its_last_words_are_told(start, ask):
+    engine = start()
+    endings = [engine.submit(ask("crash")).result(timeout_s=20).finish_reason for _ in range(4)]
+    assert endings == [LOST] * 4
+    with pytest.raises(ModelError, match=r"keeps dying: about to crash \(exit 3\)"):
+        engine.submit(ask("hello")).result(timeout_s=20)
+
+
+def test_a_local_engine_asks_again_when_its_process_died(echo_spec, ask, tmp_path):
+    with LocalEngine(echo_spec()) as engine:
+        answers = engine.generate([ask("one"), ask(f"crash-once:{tmp_path / 'crashed'} two")])
+    assert [answer.text for answer in answers] == ["one ", f"crash-once:{tmp_path / 'crashed'} two "]
+
+
+def test_closing_ends_the_process_at_once(echo_spec):
+    engine = load_engine(echo_spec())
+    pid = engine.process.pid
+    started = time.monotonic()
+    engine.close()
+    assert time.monotonic() - started < 3
+    assert not psutil.pid_exists(pid)
+    assert engine.state.phase == "closed"
+
+
+def test_an_engine_that_nobody_knows_is_an_error_with_the_names():
+    from augment.serve import EngineSpec
+    from augment.serve.engine import load_core
+
+    with pytest.raises(ModelError, match="openvino"):
+        load_core(EngineSpec("m", engine="steam"))
