@@ -136,6 +136,7 @@ def _engine_spec(settings: Settings, without: Sequence[str]) -> EngineSpec | Non
         engine=model.engine,
         threads=model.threads,
         kv_cache_gb=model.kv_cache_gb,
+        nice=0,  # its user waits for this pass; there are no verdicts to give way to
     )
 
 

@@ -152,6 +152,10 @@ class Judge:
         self, candidate: Candidate, trial: Trial, contexts: Mapping[str, TargetContext], judgement: Judgement
     ) -> bool:
         """A test that has run to its only assertion without covering anything new is not worth two more runs."""
+        target = contexts[candidate.target].target
+        if not trial.passed and not self._ledger.reaches(target, trial.coverage):
+            self._break(candidate, trial.error, contexts, judgement)
+            return False
         if candidate.source.count("assert ") > 1 or candidate.origin.startswith(DOCTEST):
             return True
         return self._adds(_Tried(candidate, trial), contexts, judgement)
@@ -170,14 +174,20 @@ class Judge:
         """What follows from observing one test: a mended one that goes on, a finding, or a rejection."""
         candidate = item.pending.candidate
         if item.candidate is None:
-            judgement.reject(candidate, "passes", item.error)
-            if not candidate.parents and candidate.model is not None:
-                judgement.broken.append(BrokenTest(contexts[candidate.target], candidate, item.error))
+            self._break(candidate, item.error, contexts, judgement)
             return None
         if candidate.origin.startswith(DOCTEST):
             judgement.findings.append(_finding(candidate, item.candidate.source, item.pending.original))
             return None
         return _Tried(item.candidate, item.trial)
+
+    def _break(
+        self, candidate: Candidate, error: str, contexts: Mapping[str, TargetContext], judgement: Judgement
+    ) -> None:
+        """Turn a failing test away that cannot be mended mechanically; the model may try once."""
+        judgement.reject(candidate, "passes", error)
+        if not candidate.parents and candidate.model is not None:
+            judgement.broken.append(BrokenTest(contexts[candidate.target], candidate, error))
 
     # ------------------------------------------------------------------ proving
 

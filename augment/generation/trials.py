@@ -112,16 +112,35 @@ class TrialRunner:
         files = {trial_file(self._output, candidate.id): candidate.source for candidate in candidates}
         result = self._batch({**self._conftest, **files}, tuple(files), variation, len(files))
         trials = {candidate.id: self._trial(candidate, result) for candidate in candidates}
-        lost = [candidate for candidate in candidates if trials[candidate.id].fault is not None]
         imports, possible = result.coverage.imports, result.coverage.possible
-        if result.fault is not None and len(candidates) > 1 and splits > 0 and not self.superseded:
-            middle = max(1, len(lost) // 2)
-            for half in (lost[:middle], lost[middle:]):
-                again = self._run(half, variation, splits - 1)
-                trials.update(again.trials)
-                imports = merge_coverage([imports, again.imports])
-                possible = {**possible, **again.possible}
+        for part in self._again(candidates, trials, result, variation, splits):
+            again = self._run(part, variation, splits - 1)
+            trials.update(again.trials)
+            imports = merge_coverage([imports, again.imports])
+            possible = {**possible, **again.possible}
         return BatchTrial(trials, imports, possible)
+
+    def _again(
+        self,
+        candidates: Sequence[Candidate],
+        trials: Mapping[str, Trial],
+        result: BatchResult,
+        variation: Variation,
+        splits: int,
+    ) -> list[list[Candidate]]:
+        """What has to run again after a fault: the others without the culprit, or halves while it is not known.
+
+        A process that is killed takes the coverage of the tests before with it.
+        """
+        faulted = [item for item in candidates if trials[item.id].fault is not None]
+        if not faulted or splits <= 0 or self.superseded or len(candidates) == 1:
+            return []
+        innocent = [item for item in candidates if item not in faulted]
+        if result.fault is None:
+            return [innocent] if innocent and variation.coverage else []
+        middle = max(1, len(faulted) // 2)
+        halves = [faulted[:middle], faulted[middle:]] if len(faulted) > 1 else []
+        return [part for part in (*halves, innocent if variation.coverage else []) if part]
 
     def _batch(
         self, files: Mapping[str, str], nodeids: tuple[str, ...], variation: Variation, tests: int
@@ -172,7 +191,7 @@ class TrialRunner:
         return Trial(
             outcomes=tuple(verdict.outcome for verdict in verdicts),
             error=bad.output if bad is not None else "",
-            fault=f"{fault.kind}: {fault.detail}" if fault is not None else None,
+            fault=f"{fault.kind}: {fault.detail.strip()[:200]}" if fault is not None else None,
             failure=next((failure for failure in result.failures if failure.nodeid in nodeids), None),
             observations=tuple(item for item in result.observations if item.nodeid in nodeids),
             coverage=merge_coverage(result.coverage.tests.get(nodeid, {}) for nodeid in nodeids),

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from augment.analysis import discover_project
+from augment.errors import ProjectError
+from augment.generation.compose import Piece, add_pieces, remove_test
+from augment.generation.formatting import write_atomically
+from augment.generation.merge import is_subsequence, merged
+from augment.generation.paths import HEADER, conftest_files
+from augment.generation.write import TestWriter, apply_admission, remove_admission
+from augment.records import Admission, AdmissionState, TestKind
+
+ONE = "from shop.pricing import apply_discount\n\ndef test_gold():\n    assert apply_discount(100, 'gold') == 80\n"
+TWO = (
+    "import math\nfrom shop.pricing import apply_discount\n\nLIMIT = 3\n\ndef helper(x):\n    return math.floor(x)\n\n"
+    "def test_gold():\n    assert apply_discount(helper(1.5), 'none') == 1 < LIMIT\n"
+)
+FILE = "tests/augment/test_shop_pricing_augment.py"
+
+
+def functions(text: str) -> list[str]:
+    return [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+
+
+def test_file_says_who_wrote_it_and_each_test_why_it_was_kept() -> None:
+    composed = add_pieces("", [Piece(ONE, "kept: covers 2 new lines")])
+    assert composed.text.startswith(HEADER)
+    assert "# kept: covers 2 new lines\ndef test_gold():" in composed.text
+
+
+def test_names_are_made_unique_and_imports_shared() -> None:
+    composed = add_pieces("", [Piece(ONE, "a"), Piece(TWO, "b")])
+    assert composed.names == ("test_gold", "test_gold_2")
+    assert composed.text.count("import apply_discount") == 1
+
+
+def test_what_stands_in_the_file_stays_when_more_is_added() -> None:
+    first = add_pieces("", [Piece(ONE, "a")]).text.replace("== 80", "== 80  # checked by hand")
+    second = add_pieces(first, [Piece(TWO, "b")]).text
+    assert is_subsequence(first.splitlines(), second.splitlines())
+    assert "checked by hand" in second
+
+
+def test_helpers_that_clash_are_renamed_and_equal_ones_shared() -> None:
+    other = TWO.replace("math.floor(x)", "math.ceil(x)").replace("test_gold", "test_other")
+    same = TWO.replace("test_gold", "test_same")
+    text = add_pieces("", [Piece(TWO, "a"), Piece(other, "b"), Piece(same, "c")]).text
+    assert functions(text) == ["helper", "test_gold", "helper_2", "test_other", "test_same"]
+    assert "helper_2(1.5)" in text
+
+
+def test_import_that_would_change_a_name_goes_into_the_test() -> None:
+    first = "from datetime import datetime\n\ndef test_a():\n    assert datetime(2020, 1, 1)\n"
+    second = "import datetime\n\ndef test_b():\n    assert datetime.datetime(2020, 1, 1)\n"
+    text = add_pieces("", [Piece(first, "a"), Piece(second, "b")]).text
+    assert "def test_b():\n    import datetime\n" in text
+    space: dict[str, object] = {}
+    exec(text, space)
+    space["test_a"]()  # type: ignore[operator]
+    space["test_b"]()  # type: ignore[operator]
+
+
+def test_removing_a_test_takes_its_comment_and_its_helpers_only() -> None:
+    text = add_pieces("", [Piece(ONE, "kept: one"), Piece(TWO, "kept: two")]).text
+    left = remove_test(text, "test_gold_2")
+    assert left is not None
+    assert functions(left) == ["test_gold"]
+    assert "kept: two" not in left
+    assert "kept: one" in left
+    assert remove_test(left, "test_gold") is None
+
+
+def test_written_file_is_formatted_and_has_no_unused_import(shop: Path) -> None:
+    writer = TestWriter(discover_project(shop), "tests/augment")
+    unused = "import json\n" + ONE
+    writer.add(FILE, [Piece(unused, "kept: because")])
+    written = (shop / FILE).read_text()
+    assert "json" not in written
+    assert 'apply_discount(100, "gold")' in written
+
+
+def test_file_without_the_header_is_never_touched(shop: Path) -> None:
+    path = shop / FILE
+    path.parent.mkdir(parents=True)
+    path.write_text("# mine\n")
+    with pytest.raises(ProjectError, match="header"):
+        TestWriter(discover_project(shop), "tests/augment").add(FILE, [Piece(ONE, "kept")])
+    assert path.read_text() == "# mine\n"
+
+
+def test_plain_pytest_finds_the_project_from_its_root(shop: Path) -> None:
+    TestWriter(discover_project(shop), "tests/augment").add(FILE, [Piece(ONE, "kept")])
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("pytest")), "-q"], cwd=shop, capture_output=True, text=True, check=False
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_no_conftest_where_pytest_has_a_pythonpath(shop: Path) -> None:
+    (shop / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\n')
+    assert conftest_files(discover_project(shop), "tests/augment") == {}
+
+
+USERS = '''"""My tests."""
+
+import pytest   # formatted my way
+
+
+def test_mine( ):
+    assert  True   # odd spacing stays
+# last line'''
+
+
+def test_merging_changes_no_line_of_the_users_file() -> None:
+    text, names = merged(USERS, [Piece(ONE, "kept: one"), Piece(TWO, "kept: two")])
+    assert is_subsequence(USERS.splitlines(), text.splitlines())
+    assert names == ("test_gold", "test_gold_2")
+    assert functions(text) == ["test_mine", "test_gold", "helper", "test_gold_2"]
+    assert "# kept: one" in text
+
+
+def test_merge_goes_into_the_users_file_for_the_module(shop: Path) -> None:
+    users = shop / "tests" / "test_pricing.py"
+    users.parent.mkdir()
+    users.write_text(USERS)
+    writer = TestWriter(discover_project(shop), "tests/augment", merge=True)
+    assert writer.file_for("shop.pricing") == "tests/test_pricing.py"
+    writer.add("tests/test_pricing.py", [Piece(ONE, "kept: one")])
+    assert is_subsequence(USERS.splitlines(), users.read_text().splitlines())
+    assert not (shop / "tests" / "augment").exists()
+
+
+def test_merging_into_a_broken_file_is_refused_in_one_line() -> None:
+    with pytest.raises(ProjectError, match="does not parse"):
+        merged("def broken(:\n", [Piece(ONE, "kept")])
+
+
+def test_killing_the_writer_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
+    path = tmp_path / "test_x.py"
+    old, new = "old\n" * 20_000, "new\n" * 20_000
+    path.write_text(old)
+    code = textwrap.dedent(
+        f"""
+        from pathlib import Path
+        from augment.generation.formatting import write_atomically
+        texts = ("old\\n" * 20_000, "new\\n" * 20_000)
+        print("ready", flush=True)
+        n = 0
+        while True:
+            n += 1
+            write_atomically(Path({str(path)!r}), texts[n % 2])
+        """
+    )
+    for delay in (0.0, 0.013, 0.05):
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            time.sleep(delay)
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+        assert path.read_text() in (old, new)
+
+
+def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(tmp_path / "test_x.py", "\udcff")
+    assert list(tmp_path.iterdir()) == []
+
+
+def admission(**changes: object) -> Admission:
+    values: dict[str, object] = {
+        "id": "adm-1",
+        "nodeid": f"{FILE}::test_gold",
+        "file": FILE,
+        "target": "shop.pricing:apply_discount",
+        "generator": "model",
+        "kind": TestKind.UNIT,
+        "source": ONE,
+        "lines_gained": 1,
+        "branches_gained": 0,
+        "mutants_killed": None,
+        "runs": 5,
+        "reason": "kept: covers 1 new line",
+        "created_at": 0.0,
+        "state": AdmissionState.HELD,
+        **changes,
+    }
+    return Admission(**values)  # type: ignore[arg-type]
+
+
+def test_held_test_is_written_when_accepted_and_goes_when_rejected(shop: Path) -> None:
+    project = discover_project(shop)
+    kept = apply_admission(project, admission())
+    assert kept.state is AdmissionState.KEPT
+    assert "test_gold" in (shop / FILE).read_text()
+    rejected = remove_admission(project, kept)
+    assert rejected.state is AdmissionState.REJECTED
+    assert not (shop / FILE).exists()
+
+
+def test_accepting_twice_the_same_name_gives_the_second_its_own(shop: Path) -> None:
+    project = discover_project(shop)
+    apply_admission(project, admission())
+    second = apply_admission(project, admission(id="adm-2", source=TWO))
+    assert second.nodeid == f"{FILE}::test_gold_2"
+
+
+def test_rejecting_a_held_test_writes_nothing(shop: Path) -> None:
+    assert remove_admission(discover_project(shop), admission()).state is AdmissionState.REJECTED
+    assert not (shop / "tests").exists()

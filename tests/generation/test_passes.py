@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augment.analysis import discover_project, project_targets, take_snapshot
+from augment.errors import ModelError
+from augment.execution import LocalExecutor
+from augment.generation import GenerationPass, GenerationSettings, NullSink, PassResult
+from augment.records import AdmissionState, Candidate, TestKind
+from augment.seams import Completion, Request
+
+DISCOUNTS = """Here you are:
+```python
+import pytest
+from shop.pricing import apply_discount
+
+class PricingError(Exception):
+    pass
+
+@pytest.mark.parametrize("price, level, expected", [(100, "gold", 70), (50, "none", 50)])
+def test_discount(price, level, expected):
+    assert apply_discount(price, level) == expected
+
+def test_negative():
+    with pytest.raises(PricingError, match="too low"):
+        apply_discount(-1, "gold")
+
+def test_says_nothing():
+    assert True
+
+def test_broken():
+    assert apply_discount(100, "gold", 3, 4) == 3
+```"""
+LOTTERY = """```python
+def test_lottery():
+    assert lottery() == 17
+```"""
+LOOP = """```python
+def test_loop():
+    assert loop_forever() == 1
+```"""
+REPLIES = {"`apply_discount`": DISCOUNTS, "`lottery`": LOTTERY, "`loop_forever`": LOOP}
+QUICK = GenerationSettings(kinds=(TestKind.UNIT,), samples=1, budget_s_per_module=20, test_wall_s=1.0)
+
+
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExecutor]:
+    local = LocalExecutor(2, scratch_dir=tmp_path_factory.mktemp("scratch"))
+    yield local
+    local.close()
+
+
+def run(
+    root: Path, executor: LocalExecutor, engine: Any, settings: GenerationSettings = QUICK, names: Sequence[str] = ()
+) -> PassResult:
+    project = discover_project(root)
+    snapshot = take_snapshot(root)
+    targets = [item for item in project_targets(project, snapshot) if not names or item.qualname in names]
+    work = GenerationPass(project, snapshot, executor, NullSink(), engine, settings, generators=[])
+    return work.run(targets)
+
+
+def test_what_a_model_gets_wrong_is_mended_and_what_is_worthless_is_turned_away(
+    shop: Path, executor: LocalExecutor, canned: Callable[[dict[str, str]], Any]
+) -> None:
+    result = run(shop, executor, canned(REPLIES), names=["apply_discount", "lottery"])
+    written = (shop / "tests/augment/test_shop_pricing_augment.py").read_text()
+    assert "== pytest.approx(80.0)" in written
+    assert 'apply_discount(50, "none") == 50' in written
+    assert 'match=re.escape("negative price: -1")' in written
+    assert {item.target for item in result.admitted} == {"shop.pricing:apply_discount"}
+    assert all(item.runs >= 5 and item.lines_gained + item.branches_gained > 0 for item in result.admitted)
+    assert {item.characterization for item in result.admitted} == {True, False}
+    assert "asserts" in {item.gate for item in result.rejected}
+    random_one = [item for item in result.rejected if item.candidate.target == "shop.pricing:lottery"]
+    assert [item.gate for item in random_one] == ["passes"]
+    assert result.completion_tokens > 0
+    plain = subprocess.run(
+        [str(Path(sys.executable).with_name("pytest")), "-q"], cwd=shop, capture_output=True, text=True, check=False
+    )
+    assert f"{len(result.admitted)} passed" in plain.stdout
+
+
+def test_second_pass_adds_nothing_that_is_there_already(
+    shop: Path, executor: LocalExecutor, canned: Callable[[dict[str, str]], Any]
+) -> None:
+    first = run(shop, executor, canned(REPLIES), names=["apply_discount"])
+    file = shop / "tests/augment/test_shop_pricing_augment.py"
+    before = file.read_text()
+    second = run(shop, executor, canned(REPLIES), names=["apply_discount"])
+    assert first.admitted
+    assert second.admitted == []
+    assert file.read_text() == before
+
+
+def test_test_that_hangs_costs_only_itself(
+    shop: Path, executor: LocalExecutor, canned: Callable[[dict[str, str]], Any]
+) -> None:
+    result = run(shop, executor, canned(REPLIES), names=["loop_forever", "apply_discount"])
+    assert [item.gate for item in result.rejected if item.candidate.target.endswith("loop_forever")] == ["fault"]
+    assert result.admitted
+
+
+def test_review_holds_tests_back_and_writes_nothing(
+    shop: Path, executor: LocalExecutor, canned: Callable[[dict[str, str]], Any]
+) -> None:
+    settings = GenerationSettings(kinds=(TestKind.UNIT,), samples=1, budget_s_per_module=15, accept="review")
+    result = run(shop, executor, canned(REPLIES), settings, ["apply_discount"])
+    assert {item.state for item in result.admitted} == {AdmissionState.HELD}
+    assert not (shop / "tests").exists()
+
+
+def test_gate_that_is_off_turns_nothing_away(
+    shop: Path, executor: LocalExecutor, canned: Callable[[dict[str, str]], Any]
+) -> None:
+    settings = GenerationSettings(
+        kinds=(TestKind.UNIT,), samples=1, budget_s_per_module=15, without=frozenset({"asserts", "gain", "target"})
+    )
+    result = run(shop, executor, canned(REPLIES), settings, ["apply_discount"])
+    assert any("assert True" in item.source for item in result.admitted)
+
+
+class LostEngine:
+    model = "lost"
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        raise ModelError("the model is gone")
+
+
+class OneProposal:
+    """A generator without a model, leaving the value open."""
+
+    name = "search"
+
+    def propose(self, context: Any, seed: int, limit: int) -> list[Candidate]:
+        source = "from shop.pricing import apply_discount\n\ndef test_it():\n    assert apply_discount(5, 'x') == ...\n"
+        return [Candidate("cand-1", context.target.id, self.name, TestKind.UNIT, source)]
+
+
+def test_lost_model_leaves_the_rest_of_the_pass_alone(shop: Path, executor: LocalExecutor) -> None:
+    project, snapshot = discover_project(shop), take_snapshot(shop)
+    targets = [item for item in project_targets(project, snapshot) if item.qualname == "apply_discount"]
+    work = GenerationPass(project, snapshot, executor, NullSink(), LostEngine(), QUICK, generators=[OneProposal()])
+    result = work.run(targets)
+    assert [item.generator for item in result.admitted] == ["search"]
+    assert result.admitted[0].characterization
+
+
+def test_documented_value_that_the_code_breaks_is_a_finding(shop: Path, executor: LocalExecutor) -> None:
+    class Documented(OneProposal):
+        def propose(self, context: Any, seed: int, limit: int) -> list[Candidate]:
+            source = (
+                "from shop.pricing import apply_discount\n\ndef test_it():\n    assert apply_discount(5, 'x') == 7\n"
+            )
+            return [Candidate("cand-1", context.target.id, self.name, TestKind.UNIT, source, origin="doctest")]
+
+    project, snapshot = discover_project(shop), take_snapshot(shop)
+    targets = [item for item in project_targets(project, snapshot) if item.qualname == "apply_discount"]
+    work = GenerationPass(project, snapshot, executor, NullSink(), None, QUICK, generators=[Documented()])
+    result = work.run(targets)
+    assert result.admitted == []
+    [finding] = result.findings
+    assert "== 7" in finding.source
+    assert "== 5" in finding.detail
+
+
+def test_project_that_changes_meanwhile_ends_the_pass(shop: Path, executor: LocalExecutor) -> None:
+    project, snapshot = discover_project(shop), take_snapshot(shop)
+    targets = [item for item in project_targets(project, snapshot) if item.qualname == "apply_discount"]
+    source = shop / "shop" / "errors.py"
+    source.write_text(source.read_text() + "\n\nx = 1\n")
+    work = GenerationPass(project, snapshot, executor, NullSink(), None, QUICK, generators=[OneProposal()])
+    result = work.run(targets)
+    assert result.superseded
+    assert result.admitted == []
+    assert not (shop / "tests").exists()
+
+
+def test_pass_stops_when_it_is_told_to(shop: Path, executor: LocalExecutor) -> None:
+    project, snapshot = discover_project(shop), take_snapshot(shop)
+    work = GenerationPass(
+        project,
+        snapshot,
+        executor,
+        NullSink(),
+        None,
+        QUICK,
+        generators=[OneProposal()],
+        should_stop=lambda: True,
+    )
+    began = time.monotonic()
+    assert work.run(project_targets(project, snapshot)).admitted == []
+    assert time.monotonic() - began < 10
