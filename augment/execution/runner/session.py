@@ -89,8 +89,9 @@ def _obey(order: dict[str, Any], emitter: Emitter, overlay: str, early: set[str]
         measurement.stop()
         for described in measurement.files(order["known"]):
             emitter.send("file", **described)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # a test may have closed or replaced it
+            stream.flush()
     emitter.send("done", exit_code=code)
 
 
