@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from augment.seams import Event, ReportReader
 T = TypeVar("T")
 
 _ENTRIES = 256
+_LARGE, _SETTLED = 4.0, 10.0
 
 
 class ReporterUnavailableError(AugmentError):
@@ -24,16 +25,17 @@ class ReporterUnavailableError(AugmentError):
 @dataclass(slots=True)
 class _Entry:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    at: float = float("-inf")
+    expires_at: float = float("-inf")
     value: Any = None
 
 
 class CachedReader:
     """A ReportReader over another one, for many dashboard clients at once.
 
-    An answer is good for ``ttl_s``; clients that ask meanwhile share it, and only one of them asks again. Answers are
-    shared, so callers must not change them. ``events`` passes straight through: only one broadcaster calls it. Whatever
-    goes wrong on the way to the reader becomes a ReporterUnavailableError; an AugmentError of its own passes.
+    An answer is good for ``ttl_s``, and a few times as long where it is large and seldom changes (runs that are over,
+    admissions, samples); clients that ask meanwhile share it, and only one of them asks again. Answers are shared, so
+    callers must not change them. ``events`` passes straight through: only one broadcaster calls it. Whatever goes wrong
+    on the way to the reader becomes a ReporterUnavailableError; an AugmentError of its own passes.
     """
 
     def __init__(self, reader: ReportReader, ttl_s: float = 0.5, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,16 +50,18 @@ class CachedReader:
         with self._lock:
             self._entries.clear()
 
-    def _cached(self, key: tuple[Any, ...], ask: Callable[[], T]) -> T:
+    def _cached(
+        self, key: tuple[Any, ...], ask: Callable[[], T], lifetime: Callable[[T], float] = lambda _answer: 1.0
+    ) -> T:
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
             self._entries.move_to_end(key)
             if len(self._entries) > _ENTRIES:
                 self._entries.popitem(last=False)
         with entry.lock:
-            if self._clock() - entry.at >= self._ttl_s:
+            if self._clock() >= entry.expires_at:
                 entry.value = _asked(ask)
-                entry.at = self._clock()
+                entry.expires_at = self._clock() + self._ttl_s * lifetime(entry.value)
             value: T = entry.value
             return value
 
@@ -75,7 +79,7 @@ class CachedReader:
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """One run with its verdicts."""
-        return self._cached(("run", run_id), lambda: self._reader.run(run_id))
+        return self._cached(("run", run_id), lambda: self._reader.run(run_id), _lifetime_of_run)
 
     def tests(self) -> list[dict[str, Any]]:
         """Every known test."""
@@ -83,7 +87,7 @@ class CachedReader:
 
     def admissions(self) -> list[dict[str, Any]]:
         """Every admission."""
-        return self._cached(("admissions",), self._reader.admissions)
+        return self._cached(("admissions",), self._reader.admissions, lambda _answer: _LARGE)
 
     def findings(self) -> list[dict[str, Any]]:
         """Every finding."""
@@ -95,7 +99,7 @@ class CachedReader:
 
     def resources(self, since: float) -> list[dict[str, Any]]:
         """Resource samples since a time."""
-        return self._cached(("resources", since), lambda: self._reader.resources(since))
+        return self._cached(("resources", since), lambda: self._reader.resources(since), lambda _answer: _LARGE)
 
     def activities(self) -> list[dict[str, Any]]:
         """What each part is doing."""
@@ -106,10 +110,20 @@ class CachedReader:
         return _asked(lambda: self._reader.events(after, timeout_s))
 
 
+def _lifetime_of_run(run: Mapping[str, Any] | None) -> float:
+    """A run that is over changes only when one of its verdicts was delivered late."""
+    over = run is not None and run["finished_at"] is not None and not run["interrupted"]
+    return _SETTLED if over else 1.0
+
+
 def _asked(ask: Callable[[], T]) -> T:
     try:
         return ask()
-    except AugmentError:
+    except AugmentError as error:
+        # An error that crossed a process may come wrapped, with the far traceback in its words and itself as the cause.
+        original = getattr(error, "cause", None)
+        if isinstance(original, AugmentError):
+            raise original from error
         raise
     except Exception as error:  # the reader may be a Ray client, whose errors this folder does not know by name
         raise ReporterUnavailableError(

@@ -27,12 +27,12 @@ def head(health: Mapping[str, Any], title: str, ray_dashboard_url: str | None) -
         if ray_dashboard_url and ray_dashboard_url.startswith(("http://", "https://"))
         else ""
     )
-    detail = f" title='{text(health['detail'])}'" if health.get("detail") else ""
+    detail = health.get("detail") or (health.get("model_detail") if health.get("model") == "failed" else None)
+    told = f'<p class="fault" role="alert">{text(detail)}</p>' if detail else ""
     return (
         '<div class="head"><svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 13l5 5L20 6"/></svg>'
         f'<h1>Augment</h1><span class="project">{text(title)}</span><span class="grow"></span>'
-        f"<span{detail}>{chip(service_kind, service)}</span>"
-        f"{chip(kind, f'{words}: {name}' if name else words)}{ray}</div>"
+        f"{chip(service_kind, service)}{chip(kind, f'{words}: {name}' if name else words)}{ray}</div>{told}"
     )
 
 

@@ -32,7 +32,8 @@ class Counting:
 
     def run(self, run_id: str) -> dict[str, Any]:
         self.asked += 1
-        return {"id": run_id}
+        over = run_id.startswith("over")
+        return {"id": run_id, "finished_at": 1.0 if over else None, "interrupted": False, "asked": self.asked}
 
 
 def test_an_answer_is_shared_until_it_is_too_old() -> None:
@@ -45,6 +46,16 @@ def test_an_answer_is_shared_until_it_is_too_old() -> None:
     assert reader.summary() == {"asked": 3}
     assert [reader.run(name)["id"] for name in ("a", "b", "a")] == ["a", "b", "a"]
     assert counting.asked == 5
+
+
+def test_a_run_that_is_over_is_asked_for_less_often() -> None:
+    now = [0.0]
+    reader = CachedReader(Counting(), ttl_s=0.5, clock=lambda: now[0])  # type: ignore[arg-type]
+    first = {name: reader.run(name)["asked"] for name in ("over", "under way")}
+    now[0] = 1.0
+    assert {name: reader.run(name)["asked"] == first[name] for name in first} == {"over": True, "under way": False}
+    now[0] = 6.0
+    assert reader.run("over")["asked"] != first["over"]
 
 
 def test_clients_that_ask_at_once_cause_one_question() -> None:
@@ -71,6 +82,16 @@ def test_a_failed_question_is_not_kept_and_has_words() -> None:
         reader.summary()
     counting.broken = None
     assert reader.summary() == {"asked": 3}
+
+
+def test_an_error_that_crossed_a_process_keeps_its_own_words() -> None:
+    class Wrapped(AugmentError):
+        cause = AugmentError("no run is called 'x'")
+
+    counting = Counting()
+    counting.broken = Wrapped("a long traceback")
+    with pytest.raises(AugmentError, match="^no run is called 'x'$"):
+        CachedReader(counting).summary()  # type: ignore[arg-type]
 
 
 def test_the_api_says_that_the_reporter_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
