@@ -23,6 +23,19 @@ class SourceIndex:
     """What was read of each file's content before, so that a save costs one file and not the whole project."""
 
     imports: dict[str, Imported] = field(default_factory=dict)
+    graph: KnownGraph | None = None
+
+
+@dataclass(frozen=True)
+class KnownGraph:
+    """The reversed import graph as last built, and what it was built from.
+
+    Building it for 10,000 files takes half a second, and few saves change an import.
+    """
+
+    digests: Mapping[str, tuple[str | None, str | None]]
+    imports: Mapping[str, Imported]
+    importers: Mapping[str, set[str]]
 
 
 def compare(
@@ -131,9 +144,22 @@ class _Comparison:
     def _imported_by(self) -> Mapping[str, set[str]]:
         """Who imports whom in either revision: a deleted file's importers are those that it had."""
         if self._importers is None:
-            files = sorted(name for name in {*self._old.files, *self._new.files} if name.endswith(".py"))
-            self._importers = reverse(build_graph(self._project, files, self._imports))
+            files = {name for name in {*self._old.files, *self._new.files} if name.endswith(".py")}
+            digests = {file: (self._old.files.get(file), self._new.files.get(file)) for file in files}
+            known = self._index.graph
+            if known is None or not self._still_holds(known, digests):
+                imports = {file: self._imports(file) for file in sorted(files)}
+                importers = reverse(build_graph(self._project, imports, imports.__getitem__))
+                known = self._index.graph = KnownGraph(digests, imports, importers)
+            self._importers = known.importers
         return self._importers
+
+    def _still_holds(self, known: KnownGraph, digests: Mapping[str, tuple[str | None, str | None]]) -> bool:
+        """Whether the same files import the same modules as when the graph was built."""
+        if known.digests.keys() != digests.keys():
+            return False
+        edited = (file for file, pair in digests.items() if pair != known.digests[file])
+        return all(set(self._imports(file)) == set(known.imports[file]) for file in edited)
 
     def _imports(self, file: str) -> Imported:
         found: list[tuple[str, tuple[str, ...]]] = []

@@ -1,5 +1,7 @@
 """Which tests a change touches, why, and in which order."""
 
+from itertools import pairwise
+
 import pytest
 
 from augment.analysis import (
@@ -226,3 +228,18 @@ def test_importers_are_found_through_others():
 def test_helpers_beside_tests_are_found_as_pytest_imports_them():
     files = FILES | {"tests/helpers.py": "x = 1\n", "tests/test_h.py": "from helpers import x\n"}
     assert importers_of(import_graph(PROJECT, files), "tests/helpers.py") == {"tests/test_h.py": 1}
+
+
+def test_an_index_that_is_kept_follows_imports_that_come_and_go():
+    index, states = SourceIndex(), [FILES]
+    states.append(FILES | {"shop/settings.py": "NAME = 'y'\n"})
+    states.append(states[1] | {"shop/cart.py": "from shop import settings\n" + FILES["shop/cart.py"]})
+    states.append(states[2] | {"shop/settings.py": "NAME = 'z'\n"})
+    states.append(states[3] | {"shop/cart.py": FILES["shop/cart.py"]})
+    states.append(states[4] | {"shop/settings.py": "NAME = 'x'\n"})
+    importers = []
+    for old, new in pairwise(states):
+        change = compare(snapshot(old), snapshot(new), old.get, new.get, PROJECT, index)
+        importers += [set(item.importers) for item in change.files if item.file == "shop/settings.py"]
+    alone = {"shop/store.py", "tests/test_store.py"}
+    assert importers == [alone, alone | {"shop/cart.py", "tests/test_cart.py"}, alone]
