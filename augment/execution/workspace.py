@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
 import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+import psutil
 
 from augment.errors import ProjectError
 from augment.records import Snapshot, content_hash
@@ -134,8 +138,9 @@ class Workspaces:
 
     def _make(self, root: str) -> Workspace:
         base = self._scratch_dir or Path(root) / ".augment" / "work"
-        # The process id keeps two executors on one project apart.
-        workspace = Workspace(base / f"{os.getpid()}-{len(self._all)}" / Path(root).name)
+        _remove_orphans(base)
+        # Machine and process keep executors on one project apart, on a shared file system too.
+        workspace = Workspace(base / f"{_machine()}-{os.getpid()}-{len(self._all)}" / Path(root).name)
         self._all.append(workspace)
         return workspace
 
@@ -147,3 +152,15 @@ class Workspaces:
                 shutil.rmtree(workspace.folder.parent, ignore_errors=True)
             self._all.clear()
             self._free.clear()
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
+
+
+def _remove_orphans(base: Path) -> None:
+    """Delete the copies of executors on this machine that were killed before they could."""
+    for folder in base.glob(f"{_machine()}-*-*"):
+        process = folder.name.split("-")[-2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)

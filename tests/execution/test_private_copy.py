@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from execution_support import outcomes, snapshot
 
 from augment.errors import ProjectError
-from augment.execution.workspace import RevisionGoneError, Workspace
+from augment.execution.workspace import RevisionGoneError, Workspace, Workspaces
 from augment.records import FaultKind
 
 THING = {"thing.py": "VALUE = 1\n", "data/names.txt": "ada\n", "test_thing.py": "def test_mine(): pass\n"}
@@ -114,6 +115,21 @@ def test_a_laid_over_file_gives_way_to_the_projects_own_again(make_project, tmp_
     assert (workspace.folder / "thing.py").read_text() == "VALUE = 5\n"
     workspace.sync(root, snapshot(root), {})
     assert (workspace.folder / "thing.py").read_text() == "VALUE = 1\n"
+
+
+def test_copies_of_an_executor_that_was_killed_are_cleared_away(tmp_path):
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    spaces = Workspaces(tmp_path)
+    with spaces.borrow("/project") as mine:
+        host, process, _ = mine.folder.parent.name.rsplit("-", 2)
+    assert process == str(os.getpid())
+    for name in (f"{host}-{ended.pid}-0", f"elsewhere-{ended.pid}-0"):
+        (tmp_path / name / "project").mkdir(parents=True)
+    mine.folder.mkdir(parents=True)
+    with spaces.borrow("/another"):
+        pass
+    assert {folder.name for folder in tmp_path.iterdir()} == {mine.folder.parent.name, f"elsewhere-{ended.pid}-0"}
 
 
 @pytest.mark.parametrize("path", ["../out.py", "/tmp/out.py", "a/../../out.py"])
