@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,7 +31,7 @@ from augment.service.preflight import (
 )
 
 if TYPE_CHECKING:
-    from augment.actors.fleet import Fleet
+    from augment.actors.fleet import Fleet, FleetSpec
     from augment.actors.model_host import ModelHost
     from augment.dashboard import DashboardServer
     from augment.serve import EngineSpec
@@ -109,12 +109,11 @@ class Launch:
         from augment.dashboard import DashboardServer, create_app
 
         assert self._connection is not None
-        self._fleet = Fleet(self._fleet_spec(namespace, self._connection.node_id))
+        self._fleet = Fleet(self._fleet_spec(namespace, self._connection.node_id, spec.model if spec else None))
         reporter = self._fleet.start()
         endpoint = None
         if spec is None:
-            reporter.remember("model", {"state": "off", "name": ""})
-            reporter.set_health(model="off")
+            reporter.set_health(model="off", model_name=None, model_detail=None)
         else:
             port = free_port("127.0.0.1", self._settings.model.endpoint_port)
             endpoint = f"http://127.0.0.1:{port}/v1"
@@ -152,7 +151,7 @@ class Launch:
             num_gpus=settings.num_gpus,
         )
 
-    def _fleet_spec(self, namespace: str, node_id: str) -> Any:
+    def _fleet_spec(self, namespace: str, node_id: str, model: str | None) -> FleetSpec:
         from augment.actors.fleet import FleetSpec
         from augment.generation import GenerationSettings
 
@@ -185,6 +184,7 @@ class Launch:
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),
+            model=model,
         )
 
 
@@ -230,7 +230,7 @@ def main(
         "host": host,
         "port": port,
         "accept": accept,
-        "enabled": False if no_model else None,
+        "no_model": no_model or None,
         "merge": True if merge else None,
         "python": python,
     }
@@ -252,11 +252,11 @@ def main(
 def _watch(launch: Launch, project: Project, log_dir: Path) -> None:
     """Start, wait for a signal, stop."""
     asked = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
+    _on_signal(asked)
     began = time.monotonic()
     try:
         url = launch.start()
+        _on_signal(asked)  # once more: Ray puts its own handlers in place when it starts
         say(f"watching {project.root}")
         say(f"Dashboard: {url}   (after {time.monotonic() - began:.0f} s; Ray's own: {launch.ray_dashboard or 'off'})")
         say(f"Logs: {log_dir}   Ctrl-C stops everything")
@@ -265,6 +265,12 @@ def _watch(launch: Launch, project: Project, log_dir: Path) -> None:
     finally:
         launch.stop()
     say("stopped; the next launch goes on where this one ended")
+
+
+def _on_signal(asked: threading.Event) -> None:
+    """Ctrl-C and SIGTERM ask for a stop; while starting, they end the start at its next step."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell
+from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
 from augment.execution import LocalExecutor
 from augment.records import Verdict
@@ -20,7 +20,7 @@ from augment.service import state_folder
 log = logging.getLogger("augment.executor")
 
 
-@ray.remote(concurrency_groups={"control": 2})
+@grouped(control=2)
 class ExecutorActor(Shell):
     """Shell over :class:`augment.execution.LocalExecutor` with one batch at a time.
 

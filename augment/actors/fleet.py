@@ -10,8 +10,9 @@ from typing import Any
 
 import ray
 
+from augment.actors.base import cause_of
 from augment.actors.executor import ExecutorActor
-from augment.actors.generator import GeneratorActor
+from augment.actors.generator import MODEL_KEY, GeneratorActor
 from augment.actors.governor import GovernorActor
 from augment.actors.naming import (
     GENERATOR,
@@ -55,6 +56,8 @@ class FleetSpec:
     log_dir: str
     log_level: str
     own_pids: tuple[int, ...]
+    model: str | None
+    """Name of the model that is being deployed, None without one."""
 
 
 class Fleet:
@@ -69,6 +72,9 @@ class Fleet:
         spec = self._spec
         root, logs = spec.project.root, (spec.log_dir, spec.log_level)
         self._make(REPORTER, ReporterActor, root, *logs, max_task_retries=REPORTER_RETRIES)
+        reporter = ReporterClient(spec.namespace)
+        # What the last launch left behind must not be taken for the state of this one's model.
+        reporter.remember(MODEL_KEY, {"state": "loading" if spec.model else "off", "name": spec.model or ""})
         self._make(GOVERNOR, GovernorActor, spec.slots, spec.threshold, max_concurrency=MAX_WAITING_FOR_LEASE)
         for slot in range(spec.slots):
             self._make(executor_part(slot), ExecutorActor, slot, root, *logs, max_task_retries=0)
@@ -88,7 +94,7 @@ class Fleet:
         )
         self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs)
         self._await_ready()
-        return ReporterClient(spec.namespace)
+        return reporter
 
     def pids(self) -> dict[str, int]:
         """Process id of every actor, for tests and for telling Augment's own CPU use apart."""
@@ -96,6 +102,8 @@ class Fleet:
 
     def stop(self) -> None:
         """Stop the work, then make what is pending durable, then end the processes. At most about seven seconds."""
+        if MONITOR in self._actors:
+            ray.kill(self._actors.pop(MONITOR), no_restart=True)
         parts = [self._actors[name] for name in (WATCHER, GENERATOR, SERVICE) if name in self._actors]
         _wait([actor.stop.remote() for actor in parts], STOP_TIMEOUT_S)
         closing = [actor for name, actor in self._actors.items() if name == REPORTER or name.startswith("executor")]
@@ -116,7 +124,7 @@ class Fleet:
                 ray.get(actor.pid.remote(), timeout=max(deadline - time.monotonic(), 0.1))
             except ray.exceptions.RayError as error:
                 raise ClusterError(
-                    f"the {name} actor does not start: {_cause(error)}; see {self._spec.log_dir}"
+                    f"the {name} actor does not start: {cause_of(error)}; see {self._spec.log_dir}"
                 ) from error
         log.info("actors up: %s", ", ".join(self._actors))
 
@@ -126,9 +134,3 @@ def _wait(references: Sequence[Any], timeout_s: float) -> None:
         done, late = ray.wait(list(references), num_returns=len(references), timeout=timeout_s)
         if late:
             log.warning("%d of %d actors did not stop within %.0f s", len(late), len(done) + len(late), timeout_s)
-
-
-def _cause(error: BaseException) -> str:
-    """The last line of what Ray says, which is the actor's own error."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from augment.actors.base import cause_of
 from augment.actors.generator import MODEL_KEY
 from augment.actors.reporter import ReporterClient
 from augment.errors import AugmentError
@@ -53,14 +54,14 @@ class ModelHost:
             self._deployed = deploy(self._spec, http_host=self._host, http_port=self._port)
         except (AugmentError, ray.exceptions.RayError) as error:
             log.error("the model cannot be deployed: %s", error)
-            self._tell("failed", str(error))
+            self._tell("failed", cause_of(error))
             return
         while not self._stopping.wait(POLL_S):
             try:
                 now = status()
                 self._tell(now.state, now.detail)
             except ray.exceptions.RayError as error:
-                log.warning("the model's state is not known: %s", error)
+                log.warning("the model's state is not known: %s", cause_of(error))
 
     def _tell(self, state: str, detail: str) -> None:
         told = {"state": state, "name": self._spec.model, "detail": detail}

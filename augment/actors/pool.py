@@ -12,6 +12,7 @@ from typing import Any
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
+from augment.actors.base import cause_of
 from augment.actors.naming import GOVERNOR, executor_part, find_actor
 from augment.records import Fault, FaultKind, Lane, Outcome, Verdict
 from augment.seams import Batch, BatchResult, VerdictSink
@@ -98,7 +99,9 @@ class RayExecutor:
                 try:
                     return self._run_on(lease, batch, report)
                 except ray.exceptions.RayError as error:
-                    log.warning("executor %d was lost under %s (try %d): %s", lease.slot, batch.id, attempt, error)
+                    log.warning(
+                        "executor %d was lost under %s (try %d): %s", lease.slot, batch.id, attempt, cause_of(error)
+                    )
             return _unrun(batch, Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row"), reported)
         finally:
             with self._lock:

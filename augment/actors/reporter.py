@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from augment.actors.base import Shell
+from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
 from augment.actors.naming import REPORTER, find_actor
 from augment.records import (
@@ -31,7 +31,7 @@ CALL_TIMEOUT_S = 60.0
 """Longer than a restart of the actor takes; past it the caller is told instead of hanging."""
 
 
-@ray.remote(concurrency_groups={"write": 1, "read": 4, "events": 8})
+@grouped(write=1, read=4, events=8)
 class ReporterActor(Shell):
     """Shell over :class:`augment.store.Reporter`, the one writer of the project's store.
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell
+from augment.actors.base import Shell, cause_of
 from augment.actors.logs import start_logging
 from augment.actors.naming import GOVERNOR, MONITOR, find_actor
 from augment.actors.reporter import ReporterClient
+from augment.records import Activity
 from augment.service import ResourceMonitor
 
 log = logging.getLogger("augment.resource_monitor")
@@ -35,6 +37,7 @@ class ResourceMonitorActor(Shell):
         self._own_pids = {os.getpid(), *own_pids}
         self._monitor = ResourceMonitor(Path(root), lambda: tuple(self._own_pids))
         self._reporter = ReporterClient(namespace)
+        self._told = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="augment-resource-monitor", daemon=True)
         self._thread.start()
@@ -48,7 +51,18 @@ class ResourceMonitorActor(Shell):
         while not self._stopping.wait(INTERVAL_S):
             sample = self._monitor.sample()
             try:
-                governor.observe.remote(sample)
                 self._reporter.sample(sample)
+                ray.get(governor.observe.remote(sample), timeout=INTERVAL_S)
+                self._tell(ray.get(governor.state.remote(), timeout=INTERVAL_S).reason)
             except ray.exceptions.RayError as error:
-                log.warning("a sample was lost: %s", error)
+                log.warning("a sample was lost: %s", cause_of(error))
+
+    def _tell(self, reason: str) -> None:
+        """Say when background work is held back, and when it goes on; not every change of a percentage."""
+        cause = reason.partition(" at ")[0]
+        if cause == self._told:
+            return
+        text = f"holding background work back: {reason}" if reason else "background work may run"
+        log.info("%s", text)
+        self._reporter.activity(Activity("governor", text, time.time()))
+        self._told = cause

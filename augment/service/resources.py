@@ -66,7 +66,7 @@ class ResourceMonitor:
         self._clock = clock
         self._has_gpu = True
         self._cores = psutil.cpu_count() or 1
-        self._own_times: dict[tuple[int, float], float] = {}
+        self._own_total = 0.0
         self._last = time.monotonic()
         psutil.cpu_percent()  # the first call only starts the measuring interval
         self._own_cpu(1.0)
@@ -90,14 +90,16 @@ class ResourceMonitor:
         )
 
     def _own_cpu(self, elapsed: float) -> float:
-        """Share of all cores that Augment's own processes used over the last ``elapsed`` seconds."""
-        times: dict[tuple[int, float], float] = {}
+        """Share of all cores that Augment's own processes used over the last ``elapsed`` seconds.
+
+        Reaped children count with their parent, so the total also holds the many processes too short-lived to be seen.
+        """
+        total = 0.0
         for process in self._own_processes():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 spent = process.cpu_times()
-                times[process.pid, process.create_time()] = spent.user + spent.system
-        used = sum(spent - self._own_times.get(key, 0.0) for key, spent in times.items())
-        self._own_times = times
+                total += spent.user + spent.system + spent.children_user + spent.children_system
+        used, self._own_total = total - self._own_total, total
         return max(used, 0.0) / (elapsed * self._cores)
 
     def _own_processes(self) -> set[psutil.Process]:
