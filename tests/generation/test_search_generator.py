@@ -304,3 +304,19 @@ def test_samples_match_their_pattern(pattern):
 
 def test_patterns_that_are_none_give_nothing():
     assert matching("(") == []
+
+
+def test_types_that_contain_themselves_come_to_an_end(propose):
+    source = """
+    from dataclasses import dataclass
+    from typing import Union
+    Json = Union[int, list["Json"], dict[str, "Json"]]
+
+    @dataclass
+    class Node:
+        value: Json
+        next: "Node | None"
+
+    def f(data: Json, node: Node): return data
+    """
+    assert any("Node(value=3, next=None)" in call or "next=Node(" in call for call in calls(propose(source, "f")))

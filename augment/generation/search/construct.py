@@ -70,16 +70,16 @@ class Maker:
 
     def instances(self, owner: ProjectType, depth: int = 0) -> list[Value]:
         """Instances of a class of the project, or of its concrete subclasses when it is abstract."""
+        if depth > MAX_DEPTH:  # also ends types that contain themselves
+            return []
         if owner.kind is TypeKind.ALIAS:
-            return self.for_annotation(owner.alias, "", depth)
+            return self.for_annotation(owner.alias, "", depth + 1)
         if owner.kind is TypeKind.ENUM:
             return [_of_class(owner, f".{member}", member.lower()) for member in owner.members[:6]]
         if owner.kind is TypeKind.ABSTRACT:
             known = [self._types[name] for name in owner.concrete if name in self._types]
             found = [value for item in known for value in self.instances(item, depth)[:2]]
             return found or (self._minimal(owner, depth) if owner == self._context.owner else [])
-        if depth > MAX_DEPTH:
-            return []
         return [_joined(_of_class(owner, ""), arguments) for arguments in self._argument_lists(owner, depth)]
 
     def for_annotation(self, annotation: str, name: str, depth: int) -> list[Value]:
