@@ -85,12 +85,12 @@ def test_a_failed_question_is_not_kept_and_has_words() -> None:
 
 
 def test_an_error_that_crossed_a_process_keeps_its_own_words() -> None:
-    class Wrapped(AugmentError):
+    class WrappedError(AugmentError):
         cause = AugmentError("no run is called 'x'")
 
     counting = Counting()
-    counting.broken = Wrapped("a long traceback")
-    with pytest.raises(AugmentError, match="^no run is called 'x'$"):
+    counting.broken = WrappedError("a long traceback")
+    with pytest.raises(AugmentError, match=r"^no run is called 'x'$"):
         CachedReader(counting).summary()  # type: ignore[arg-type]
 
 
