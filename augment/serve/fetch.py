@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -125,6 +126,8 @@ def _fetch(entry: ModelEntry, wanted: tuple[str, ...], progress: Progress, *, fo
             continue
         write_manifest(files)
         return files
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # only where nothing of the model has come; what has is kept for the next attempt
     raise ModelError(" Also: ".join(troubles))
 
 

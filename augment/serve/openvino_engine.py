@@ -31,6 +31,8 @@ from augment.serve.text import Detokenizer, StopStrings
 _CONVERT_LIMIT_S = 1800.0
 _STAMP = "complete.json"
 _DEFAULT_CONTEXT = 32768
+_TOKENIZER_LIMIT = 8192
+"""The tokenizer that is made from GGUF cuts every prompt here without a word, whatever length it is asked for."""
 
 
 def load(spec: EngineSpec) -> OpenVINOCore:
@@ -153,8 +155,9 @@ class OpenVINOCore:
         encoded = self._tokenizer.encode(prompt, add_special_tokens=False)
         count = int(encoded.input_ids.shape[1])
         room = self._context - count
-        if room < 1:
-            return _refused(request_id, f"the prompt has {count} tokens, the model reads at most {self._context}")
+        most = min(self._context, _TOKENIZER_LIMIT) - 1
+        if count > most:
+            return _refused(request_id, f"the prompt has {count} tokens or more, and at most {most} can be read")
         trouble = _schema_trouble(request.sampling)
         if trouble:
             return _refused(request_id, trouble)
