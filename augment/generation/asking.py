@@ -14,6 +14,8 @@ from augment.generation.prompts import PromptTask
 log = logging.getLogger("augment.generation")
 
 _REPAIRS_A_CALL = 4
+_CALL_S = 25.0
+"""Longer calls would keep their first test waiting for their last."""
 _LEAST_S = 4.0
 """A call with less time than this brings nothing that could still be judged."""
 
@@ -34,6 +36,8 @@ class ModelDesk:
         self._broken: deque[BrokenTest] = deque()
         self._answer: list[Proposals] = []
         self._thread: threading.Thread | None = None
+        self.asked_about: set[str] = set()
+        """Targets of the running call, while :attr:`busy`."""
         self.lost: ModelError | None = None
 
     @property
@@ -54,16 +58,19 @@ class ModelDesk:
         """Begin a call that should end within ``seconds_left``. False when there is nothing to ask or no time."""
         if self.busy or self.lost is not None or seconds_left < _LEAST_S:
             return False
-        count = self._model.affordable(self._prompts_per_call, seconds_left)
+        self.asked_about = set()
+        seconds = min(seconds_left, _CALL_S)
+        count = self._model.affordable(self._prompts_per_call, seconds)
         if not count:
             return False
         self._seed += 100
         tasks = self._next_tasks(count, worthwhile)
         if tasks:
-            return self._begin(lambda: self._model.propose_many(tasks, self._seed, seconds_left))
+            self.asked_about = {task.context.target.id for task in tasks}
+            return self._begin(lambda: self._model.propose_many(tasks, self._seed, seconds))
         broken = [self._broken.popleft() for _ in range(min(count, _REPAIRS_A_CALL, len(self._broken)))]
         if broken:
-            return self._begin(lambda: self._model.repair_many(broken, self._seed, seconds_left))
+            return self._begin(lambda: self._model.repair_many(broken, self._seed, seconds))
         return False
 
     def collect(self, timeout_s: float) -> Proposals | None:

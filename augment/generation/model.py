@@ -17,7 +17,8 @@ from augment.seams import Completion, Engine, Message, Request, Sampling
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
-_FIRST_GUESS_TOKENS_PER_S = 30.0
+_FIRST_GUESS_TOKENS_PER_S = 16.0
+"""Low, so that the first call is short: it shows how fast the engine is, prompts included."""
 _SMALLEST_REPLY = 96
 _LARGEST_REPLY = 420
 """A small model repeats itself in longer replies, and short calls let other work in between."""

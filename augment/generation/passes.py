@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from augment.analysis import ContextBuilder, TargetContext, project_sources
@@ -17,8 +17,9 @@ from augment.generation.generator import Generator
 from augment.generation.keeping import Keeper
 from augment.generation.ledger import Ledger
 from augment.generation.model import ModelGenerator, Proposals
-from augment.generation.prompts import PromptTask, plan_prompts
+from augment.generation.prompts import plan_prompts
 from augment.generation.settings import GenerationSettings
+from augment.generation.streams import Streams
 from augment.generation.trials import TrialRunner
 from augment.generation.write import TestWriter
 from augment.records import (
@@ -40,6 +41,8 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 _GATING_RESERVE_S = 5.0
 """Kept back of a module's budget when the model is asked: what it writes has to pass the gates too."""
 _POLL_S = 0.25
+_RESERVED_SHARE = 0.4
+"""When less than this share of a module's budget is left, search no longer waits for the model."""
 _SHORT_S = 3.0
 _LONG_S = 8.0
 _FEWEST_AT_ONCE = 6
@@ -257,24 +260,39 @@ class GenerationPass:
 
     def _module(self, contexts: Sequence[TargetContext], tools: _Tools, deadline: float, last: bool) -> None:
         """Judge what the deterministic generators propose while the model writes, then what the model wrote."""
-        cheap = self._deterministic(contexts, tools)
+        settings = self._settings
+        streams = Streams(self._generators, contexts, settings.seed, settings.search_limit)
         written: deque[Candidate] = deque()
         if tools.desk is not None:
-            tools.desk.plan(plan_prompts(contexts, tools.kinds, self._settings.samples))
+            tools.desk.plan(plan_prompts(contexts, tools.kinds, settings.samples))
         while not self._over(tools) and self._clock() < deadline and self._open_work(contexts, tools, written):
             self._ask(tools, deadline)
-            size = tools.pace.at_once(deadline - self._clock())
-            chunk = _take(written, size) or list(itertools.islice(cheap, size))
+            left = deadline - self._clock()
+            size = tools.pace.at_once(left)
+            chunk = _take(written, size) or streams.take(size, self._opener(tools), self._reserved(tools, left))
             if chunk:
                 began = self._clock()
                 self._judge(chunk, tools)
                 tools.pace.learn(self._clock() - began)
-            elif tools.desk is None or not tools.desk.busy:
+            elif (tools.desk is None or not tools.desk.busy) and streams.is_empty():
                 return
             written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
         if last and tools.desk is not None:
             written.extend(self._collect(tools, max(0.0, deadline - self._clock())))
             self._judge(_take(written, _FEWEST_AT_ONCE), tools)
+
+    def _opener(self, tools: _Tools) -> Callable[[TargetContext], bool]:
+        return lambda context: self._is_open(context, tools)
+
+    def _reserved(self, tools: _Tools, seconds_left: float) -> set[str]:
+        """The targets that the model is being asked about. Late in the budget nothing is held back for it."""
+        if (
+            tools.desk is None
+            or not tools.desk.busy
+            or seconds_left < _RESERVED_SHARE * self._settings.budget_s_per_module
+        ):
+            return set()
+        return tools.desk.asked_about
 
     def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
         """Whether anything of the module is still to be covered, or something written is still to be judged."""
@@ -288,31 +306,10 @@ class GenerationPass:
         lines, branches = tools.ledger.missing(context.target)
         return bool(lines or branches)
 
-    def _deterministic(self, contexts: Sequence[TargetContext], tools: _Tools) -> Iterator[Candidate]:
-        """Candidates of all targets in turn, so that none waits for another's; covered targets drop out."""
-        streams = deque(
-            (context, iter(generator.propose(context, self._settings.seed, self._settings.search_limit)))
-            for generator in self._generators
-            for context in contexts
-        )
-        while streams:
-            context, stream = streams.popleft()
-            if not self._is_open(context, tools):
-                continue
-            share = list(itertools.islice(stream, 4))
-            yield from share
-            if share:
-                streams.append((context, stream))
-
     def _ask(self, tools: _Tools, deadline: float) -> None:
-        if tools.desk is None:
-            return
-
-        def worthwhile(task: PromptTask) -> bool:
-            return self._is_open(task.context, tools)
-
-        room = deadline - self._clock() - _GATING_RESERVE_S
-        tools.desk.start(room, worthwhile)
+        if tools.desk is not None:
+            room = deadline - self._clock() - _GATING_RESERVE_S
+            tools.desk.start(room, lambda task: self._is_open(task.context, tools))
 
     def _collect(self, tools: _Tools, timeout_s: float) -> tuple[Candidate, ...]:
         proposals = tools.desk.collect(timeout_s) if tools.desk is not None else None

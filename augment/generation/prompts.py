@@ -7,6 +7,7 @@ expected values badly and inputs well, so variety of inputs is what the orders a
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -154,7 +155,8 @@ def _code_section(context: TargetContext, room: int) -> str:
     parts = [f"# module {context.target.module}", *context.imports]
     if context.class_skeleton and context.class_skeleton.strip() not in source:
         parts.append(context.class_skeleton.strip())
-    parts += [source.strip(), f"# import it in the tests with:\n{context.import_line}"]
+        source = textwrap.indent(source.strip(), "    ")
+    parts += [source.rstrip(), f"# import it in the tests with:\n{context.import_line}"]
     return "```python\n" + "\n".join(parts) + "\n```"
 
 
@@ -200,15 +202,22 @@ class PromptTask:
 def plan_prompts(contexts: Sequence[TargetContext], kinds: Sequence[TestKind], samples: int) -> list[PromptTask]:
     """Which prompts to send, in order: one unit prompt a target first, then the other kinds, then more samples.
 
-    Within a round the order of ``contexts`` stands, so the least covered target is asked about first.
+    Within a round the order of ``contexts`` stands, so the least covered target is asked about first; private ones
+    come last, for a small model cannot reach them by their names, and tests of the public ones do.
     """
+    ordered = sorted(contexts, key=lambda context: _is_private(context.target.qualname))
     return [
         PromptTask(context, VARIANTS[kind], sample)
         for sample in range(samples)
         for kind in kinds
-        for context in contexts
+        for context in ordered
         if _fits(kind, context)
     ]
+
+
+def _is_private(qualname: str) -> bool:
+    parts = qualname.split(".")
+    return any(part.startswith("_") and not part.endswith("__") for part in parts)
 
 
 def _fits(kind: TestKind, context: TargetContext) -> bool:

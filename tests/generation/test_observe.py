@@ -64,9 +64,7 @@ def mend(source: str, monkeypatch: pytest.MonkeyPatch, failure: Failure | None =
         ("assert isinstance(f(), str)", "assert f() == 42"),
     ],
 )
-def test_wrong_expectation_becomes_the_observed_value(
-    wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_expectation_becomes_the_observed_value(wrong: str, right: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mended = mend(f"def test_it():\n    {wrong}\n", monkeypatch, f=lambda: 42)
     assert mended is not None
     assert right in mended

@@ -67,7 +67,7 @@ def test_what_asserts_nothing_about_behaviour_is_turned_away(
         "cart = Cart('ann')\n    cart.add('x', 2)\n    assert cart.total() == 2",
         "rows = []\n    apply_discount(rows, 1)\n    assert rows == [1]",
         "with pytest.raises(ValueError):\n        apply_discount(-1, 'gold')",
-        "with pytest.raises(ValueError) as caught:\n        apply_discount(-1, 'gold')\n    assert 'neg' in str(caught)",
+        "with pytest.raises(ValueError) as error:\n        apply_discount(-1, 'gold')\n    assert 'neg' in str(error)",
         "for price in (1, 2):\n        total = apply_discount(price, 'gold')\n        assert total > 0",
     ],
 )
