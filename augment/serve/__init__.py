@@ -5,7 +5,7 @@ from augment.serve.catalogue import TIERS, ModelEntry, catalogue, default_model,
 from augment.serve.engine import ENGINES, Delta, EngineCore, EngineSpec
 from augment.serve.engine_process import EngineProcess, EngineState, Handle
 from augment.serve.fetch import check_room, fetch_model, locate_model, requirements, verify_model
-from augment.serve.hardware import Hardware, choose_model, choose_tier, detect_hardware
+from augment.serve.hardware import Hardware, choose_tier, detect_hardware
 from augment.serve.local import LocalEngine, load_engine
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "cached",
     "catalogue",
     "check_room",
-    "choose_model",
     "choose_tier",
     "default_model",
     "detect_hardware",

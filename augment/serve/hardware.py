@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import psutil
 
-from augment.serve.catalogue import ModelEntry, catalogue, default_model
 
 GB = 10**9
 _NEEDED_CPU = (("large", 40 * GB, 16), ("medium", 20 * GB, 8), ("small", 5 * GB, 1))
@@ -78,13 +77,3 @@ def choose_tier(hardware: Hardware) -> str:
         if hardware.memory >= memory and hardware.cores >= cores:
             return tier
     return "tiny"
-
-
-def choose_model(hardware: Hardware, tier: str | None = None) -> ModelEntry:
-    """The default model of ``tier``, or of the tier that fits ``hardware``."""
-    return default_model(tier or choose_tier(hardware))
-
-
-def reachable_offline() -> tuple[ModelEntry, ...]:
-    """Models that the Python package index ships, for machines that reach no model hub."""
-    return tuple(entry for entry in catalogue() if entry.packages is not None)
