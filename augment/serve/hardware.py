@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import psutil
 
-
 GB = 10**9
 _NEEDED_CPU = (("large", 40 * GB, 16), ("medium", 20 * GB, 8), ("small", 5 * GB, 1))
 """Tier, memory and cores without a GPU: a 7B answers at a quarter of the speed of a 1.5B, so it takes cores."""

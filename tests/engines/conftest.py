@@ -1,6 +1,7 @@
 """The real model. It is fetched once into the user's models folder, and loaded once for all tests of an engine."""
 
 import os
+import shutil
 import socket
 
 import pytest
@@ -52,8 +53,8 @@ def own_ray(tmp_path_factory):
     import ray
 
     # Socket paths below it must stay under 107 characters, which pytest's own folders exceed.
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=f"/tmp/ray-{os.getpid()}"
-    )
+    folder = f"/tmp/ray-{os.getpid()}"
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
     yield
     ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
