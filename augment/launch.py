@@ -129,6 +129,7 @@ class Launch:
         )
         self._dashboard = DashboardServer(app, self._settings.service.host, self._settings.service.port)
         self._dashboard.start()
+        self._fleet.await_ready()
         log.info("dashboard at %s", url)
 
     def _model_spec(self) -> EngineSpec | None:

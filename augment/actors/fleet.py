@@ -68,10 +68,11 @@ class Fleet:
         self._actors: dict[str, Any] = {}
 
     def start(self) -> ReporterClient:
-        """Make all actors and wait until each answers. Raises ClusterError naming the one that does not."""
+        """Make all actors; returns when the reporter answers. Raises ClusterError when it does not."""
         spec = self._spec
         root, logs = spec.project.root, (spec.log_dir, spec.log_level)
         self._make(REPORTER, ReporterActor, root, *logs, max_task_retries=REPORTER_RETRIES)
+        self._await(REPORTER, START_TIMEOUT_S)
         reporter = ReporterClient(spec.namespace)
         # What the last launch left behind must not be taken for the state of this one's model.
         reporter.remember(MODEL_KEY, {"state": "loading" if spec.model else "off", "name": spec.model or ""})
@@ -93,8 +94,14 @@ class Fleet:
             max_concurrency=2,
         )
         self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs)
-        self._await_ready()
         return reporter
+
+    def await_ready(self) -> None:
+        """Wait until every actor answers. Raises ClusterError naming the one that does not."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for part in self._actors:
+            self._await(part, max(deadline - time.monotonic(), 0.1))
+        log.info("actors up: %s", ", ".join(self._actors))
 
     def pids(self) -> dict[str, int]:
         """Process id of every actor, for tests and for telling Augment's own CPU use apart."""
@@ -117,16 +124,13 @@ class Fleet:
         made = cls.options(**actor_options(part, spec.namespace, spec.node_id, **options)).remote(*arguments)
         self._actors[part] = made
 
-    def _await_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        for name, actor in self._actors.items():
-            try:
-                ray.get(actor.pid.remote(), timeout=max(deadline - time.monotonic(), 0.1))
-            except ray.exceptions.RayError as error:
-                raise ClusterError(
-                    f"the {name} actor does not start: {cause_of(error)}; see {self._spec.log_dir}"
-                ) from error
-        log.info("actors up: %s", ", ".join(self._actors))
+    def _await(self, part: str, timeout_s: float) -> None:
+        try:
+            ray.get(self._actors[part].pid.remote(), timeout=timeout_s)
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"the {part} actor does not start: {cause_of(error)}; see {self._spec.log_dir}"
+            ) from error
 
 
 def _wait(references: Sequence[Any], timeout_s: float) -> None:

@@ -1,0 +1,27 @@
+"""Fixtures of the tests that run the whole service for real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from running import Service, copy_of_example
+
+Start = Callable[..., Service]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start services that end with the test, whatever happens."""
+    started: list[Service] = []
+
+    def run(project: Path | None = None, *flags: str, **more: object) -> Service:
+        service = Service(project or copy_of_example(tmp_path), tmp_path / "logs", flags, **more)  # type: ignore[arg-type]
+        started.append(service)
+        service.start()
+        return service
+
+    yield run
+    for service in started:
+        service.kill()
