@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from augment.generation.prompts import PromptTask, RepairPrompt, UnitPrompt, build_messages
+from augment.generation.prompts import STOPS, PromptTask, RepairPrompt, UnitPrompt, build_messages
 from augment.generation.replies import parse_reply
 from augment.generation.settings import GenerationSettings
 from augment.generation.split import split_reply
@@ -17,7 +17,7 @@ from augment.seams import Completion, Engine, Message, Request, Sampling
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
-_FIRST_GUESS_TOKENS_PER_S = 16.0
+_FIRST_GUESS_TOKENS_PER_S = 20.0
 """Low, so that the first call is short: it shows how fast the engine is, prompts included."""
 _SMALLEST_REPLY = 96
 _LARGEST_REPLY = 420
@@ -106,7 +106,7 @@ class ModelGenerator:
         if seconds is not None:
             room = max(_SMALLEST_REPLY, min(room, int(seconds * self._tokens_per_s / len(chats))))
         requests = [
-            Request(chat, Sampling(self._settings.temperature, max_tokens=room, seed=seed + index))
+            Request(chat, Sampling(self._settings.temperature, max_tokens=room, stop=STOPS, seed=seed + index))
             for index, chat in enumerate(chats)
         ]
         start = self._clock()

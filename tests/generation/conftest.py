@@ -110,7 +110,7 @@ class CannedEngine:
         return [Completion(self._reply(request), 100, 50, "stop") for request in requests]
 
     def _reply(self, request: Request) -> str:
-        order = request.messages[-1].content.rsplit("```", 1)[-1]
+        order = request.messages[-1].content.split("Write ")[-1]
         return next((reply for key, reply in self._replies.items() if key in order), "I cannot help with that.")
 
 

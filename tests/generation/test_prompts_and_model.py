@@ -98,7 +98,7 @@ def test_all_prompts_go_to_the_engine_in_one_call(
     assert {request.sampling.seed for request in engine.requests} == {7, 8, 9}
     assert len(proposals.candidates) == 3
     assert proposals.completion_tokens == 150
-    assert proposals.candidates[0].origin == "unit/1"
+    assert proposals.candidates[0].origin == UnitPrompt().name
     assert proposals.candidates[0].model == "canned"
 
 
