@@ -67,11 +67,9 @@ class ImportMender:
         """The import statement that provides ``name``, or None when nothing known does."""
         if name in self._importable_from_target():
             return self._importable_from_target()[name]
-        if name in self._own:
-            return f"from {self._module} import {name}"
-        modules = self._context.project_names.get(name, ())
-        if modules:
-            return f"from {self._nearest(modules)} import {name}"
+        home = self._home(name)
+        if home is not None:
+            return f"from {home} import {name}"
         if name in self._importable:
             return self._importable[name]
         if name in WELL_KNOWN:
@@ -115,9 +113,14 @@ class ImportMender:
             return None
         if not node.level and module.split(".")[0] in sys.stdlib_module_names | {"pytest", "hypothesis"}:
             return None
-        if name in self._own:
-            return self._module
-        return self._nearest(homes) if homes else None
+        return self._home(name)
+
+    def _home(self, name: str) -> str | None:
+        """Where the project defines ``name``; the target's module when that merely has it."""
+        homes = self._context.project_names.get(name, ())
+        if homes:
+            return self._module if self._module in homes else self._nearest(homes)
+        return self._module if name in self._own else None
 
     def _is_placeholder(self, module: str) -> bool:
         """Whether a module's name is one of those that models write for "wherever your code is"."""

@@ -13,7 +13,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from augment.generation.syntax import FunctionNode, dotted, is_literal, own_statements, render, single_test
+from augment.generation.syntax import (
+    FunctionNode,
+    dotted,
+    is_literal,
+    loaded_names,
+    own_statements,
+    render,
+    single_test,
+)
 from augment.generation.values import describe, seen_in
 from augment.seams import Failure, Observation
 
@@ -109,7 +117,7 @@ def rebuild(source: str, instrumented: str, sightings: Sequence[Sighting]) -> st
         tree.body[:0] = _imports_for(failure)
     if rebuilder.approximate or stop is not None:
         tree.body[:0] = ast.parse("import pytest").body
-    body[:] = new_body
+    body[:] = _without_leftovers(new_body)
     return render(tree) if _asserts_anything(new_body) else None
 
 
@@ -270,6 +278,18 @@ class _Rebuild:
             return []
         self.approximate = self.approximate or described.approximate
         return list(described.statements)
+
+
+def _without_leftovers(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """``body`` without literals that were assigned for an expectation that is gone, such as ``expected = 3``."""
+    used = set().union(*(loaded_names(statement) for statement in body)) if body else set()
+
+    def is_leftover(statement: ast.stmt) -> bool:
+        if not isinstance(statement, ast.Assign) or not is_literal(statement.value):
+            return False
+        return all(isinstance(target, ast.Name) and target.id not in used for target in statement.targets)
+
+    return [statement for statement in body if not is_leftover(statement)]
 
 
 def _failed_statement(instrumented: str, sightings: Sequence[Sighting]) -> int | None:

@@ -85,6 +85,12 @@ def test_assertions_that_held_stay_as_they_were(monkeypatch: pytest.MonkeyPatch)
     assert "assert f() < 100" in mended
 
 
+def test_what_was_assigned_for_a_lost_expectation_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    mended = mend("def test_it():\n    expected = 3\n    assert f() == expected\n", monkeypatch, f=lambda: 42)
+    assert mended is not None
+    assert "expected" not in mended
+
+
 def test_floats_are_compared_approximately(monkeypatch: pytest.MonkeyPatch) -> None:
     mended = mend("def test_it():\n    assert f() == 1\n", monkeypatch, f=lambda: 0.1 + 0.2)
     assert mended is not None

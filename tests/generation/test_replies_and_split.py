@@ -120,7 +120,7 @@ def test_negative():
 ```"""
     [source] = split(reply, context)
     assert "class PricingError" not in source
-    assert "import PricingError" in source
+    assert "from shop.errors import PricingError" in source
 
 
 def test_target_copied_into_the_reply_is_replaced_by_the_real_one(context: TargetContext) -> None:
