@@ -151,6 +151,18 @@ def test_review_holds_tests_back_and_writes_nothing(shop: Path, executor: LocalE
     assert not (shop / "tests").exists()
 
 
+def test_merging_adds_to_the_users_file_and_changes_no_line(shop: Path, executor: LocalExecutor) -> None:
+    users = shop / "tests" / "test_pricing.py"
+    users.parent.mkdir()
+    mine = "def test_mine( ):\n    assert  True # my way\n"
+    users.write_text(mine)
+    result = run(shop, executor, None, replace(UNSTABLE, merge=True), generators=[OneProposal()])
+    assert [item.nodeid for item in result.admitted] == ["tests/test_pricing.py::test_it"]
+    assert users.read_text().count("def test_it") == 1
+    assert all(line in users.read_text().splitlines() for line in mine.splitlines())
+    assert not (shop / "tests" / "augment").exists()
+
+
 def test_gate_that_is_off_turns_nothing_away(shop: Path, executor: LocalExecutor) -> None:
     trivial = OneProposal("def test_it():\n    assert True\n")
     assert run(shop, executor, None, UNSTABLE, generators=[trivial]).admitted == []
