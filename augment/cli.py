@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from augment import __version__
-from augment.commands import config, doctor, generate, models, review, service, test
+from augment.commands import config, doctor, generate, models, overlay, review, service, test
 from augment.commands.running import run_app
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ def _root(
 
 app.add_typer(config.app, name="config")
 app.add_typer(models.app, name="models")
-for _module in (generate, test, review, service, doctor):
+for _module in (generate, test, review, service, doctor, overlay):
     _module.register(app)
 
 

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("augment.launch")
 
+CHARACTERS_PER_TOKEN = 4
+"""Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
+
 
 def say(text: str) -> None:
     """Tell the person at the terminal, at once."""
@@ -175,6 +178,7 @@ class Launch:
                 temperature=wanted.temperature,
                 max_length=wanted.max_length,
                 samples=wanted.samples,
+                prompt_chars=wanted.max_prompt_tokens * CHARACTERS_PER_TOKEN,
                 output=wanted.output_dir,
                 merge=wanted.merge,
                 accept=wanted.accept,

@@ -78,7 +78,7 @@ class Fleet:
         reporter.remember(MODEL_KEY, {"state": "loading" if spec.model else "off", "name": spec.model or ""})
         self._make(GOVERNOR, GovernorActor, spec.slots, spec.threshold, max_concurrency=MAX_WAITING_FOR_LEASE)
         for slot in range(spec.slots):
-            self._make(executor_part(slot), ExecutorActor, slot, root, *logs, max_task_retries=0)
+            self._make(executor_part(slot), ExecutorActor, slot, spec.project, *logs, max_task_retries=0)
         self._make(
             SERVICE, ServiceActor, spec.project, spec.namespace, spec.limits, spec.slots, *logs, max_concurrency=4
         )

@@ -21,10 +21,12 @@ from augment.execution.overlay import ensure_overlay
 from augment.execution.shapes import CoverageBuilder, ShapeMemory
 from augment.execution.source import PrimedRunners, Runner, RunnerKind, RunnerSource
 from augment.execution.workspace import RevisionGoneError, Workspaces
-from augment.records import Fault, FaultKind
+from augment.records import Fault, FaultKind, Lane
 from augment.seams import Batch, BatchResult, VerdictSink
 
 _VERDICT_OUTPUT = 64 * 1024
+_BACKGROUND_NICENESS = 19
+"""Of batches that nobody waits for: as polite as the model, so that the two share what users and verdicts leave."""
 """Characters kept of one test's output."""
 
 
@@ -279,6 +281,7 @@ def _order(work: _Work, rounds: Rounds, stack_file: str) -> dict[str, Any]:
         "known": work.coverage.known if batch.coverage else [],
         "shuffle_seed": batch.shuffle_seed,
         "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
+        "nice": 0 if batch.lane is Lane.FAST else _BACKGROUND_NICENESS,
         "cpu_s": batch.limits.cpu_s,
         "file_bytes": batch.limits.file_bytes,
         "stack_file": stack_file,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from execution_support import outcomes
+import pytest
+from execution_support import batch, outcomes
 
 from augment.execution.environment import batch_environment, project_python_path
+from augment.records import Lane
 
 OUTER = {
     "PATH": "/bin",
@@ -21,7 +24,7 @@ OUTER = {
     "SSH_AUTH_SOCK": "x",
     "RAY_ADDRESS": "x",
     "AUGMENT_HOME": "x",
-    "PYTHONPATH": "/work/shop/lib:/opt/ray",
+    "PYTHONPATH": "/srv/shop/lib:/opt/ray",
     "COVERAGE_PROCESS_START": "x",
     "AUTHOR": "ada",
     "PYTEST_ADDOPTS": "-v",
@@ -66,7 +69,7 @@ def test_commands_find_the_projects_interpreter_first(tmp_path):
 
 
 def test_only_the_projects_part_of_pythonpath_is_kept():
-    assert project_python_path("/work/shop", OUTER) == "/work/shop/lib"
+    assert project_python_path("/srv/shop", OUTER) == "/srv/shop/lib"
     assert project_python_path("/elsewhere", OUTER) == ""
 
 
@@ -84,3 +87,12 @@ def test_secrets_are_not_visible_to_tests(make_project, run, monkeypatch):
         }
     )
     assert outcomes(run(root, hash_seed=1)) == {"test_ok": "passed"}
+
+
+@pytest.mark.parametrize(("lane", "expected"), [(Lane.FAST, 0), (Lane.WRITE, 19), (Lane.IDLE, 19)])
+def test_only_verdicts_that_somebody_waits_for_keep_their_priority(tmp_path, executor, lane, expected):
+    own = os.nice(0)
+    (tmp_path / "test_nice.py").write_text(
+        f"import os\n\n\ndef test_nice():\n    assert os.nice(0) == {max(own, expected)}\n"
+    )
+    assert outcomes(executor.run(batch(tmp_path, lane=lane))) == {"test_nice": "passed"}

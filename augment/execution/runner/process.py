@@ -64,6 +64,11 @@ def read_order() -> bytes | None:
     return line if line.endswith(b"\n") else None
 
 
+def step_back(niceness: int) -> None:
+    """Lower this process's priority to ``niceness`` (0 to 19) where it is higher; it can never be raised again."""
+    os.nice(max(0, niceness - os.nice(0)))
+
+
 def set_limits(cpu_s: float | None, file_bytes: int | None) -> None:
     """Limit CPU seconds (counted from now) and the size of a file; no core dumps."""
     _limit(resource.RLIMIT_CORE, 0)

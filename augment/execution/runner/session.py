@@ -79,6 +79,7 @@ def _obey(order: dict[str, Any], emitter: Emitter, overlay: str, early: set[str]
 
         measurement = Measurement(order)
     process.pose_as_pytest(order["args"])
+    process.step_back(order["nice"])
     process.set_limits(order["cpu_s"], order["file_bytes"])
     if measurement is not None:
         measurement.start()
