@@ -45,7 +45,7 @@ _RESERVED_SHARE = 0.4
 """When less than this share of a module's budget is left, search no longer waits for the model."""
 _SHORT_S = 3.0
 _LONG_S = 8.0
-_FEWEST_AT_ONCE = 6
+_FEWEST_AT_ONCE = 3
 _MOST_AT_ONCE = 64
 
 
@@ -106,13 +106,15 @@ class _Pace:
     """
 
     size: int
+    seconds_each: float = 0.4
 
     def at_once(self, seconds_left: float) -> int:
-        """How many to judge now; fewer when the budget is about to end."""
-        return self.size if seconds_left > _LONG_S else min(self.size, _FEWEST_AT_ONCE)
+        """How many to judge now, so that it ends about when the budget does."""
+        return max(_FEWEST_AT_ONCE, min(self.size, int(seconds_left / self.seconds_each)))
 
-    def learn(self, seconds: float) -> None:
+    def learn(self, seconds: float, count: int) -> None:
         """Adjust to how long the last batch took."""
+        self.seconds_each = max(0.02, (self.seconds_each + seconds / count) / 2)
         if seconds < _SHORT_S:
             self.size = min(_MOST_AT_ONCE, self.size * 2)
         elif seconds > _LONG_S:
@@ -273,7 +275,7 @@ class GenerationPass:
             if chunk:
                 began = self._clock()
                 self._judge(chunk, tools)
-                tools.pace.learn(self._clock() - began)
+                tools.pace.learn(self._clock() - began, len(chunk))
             elif (tools.desk is None or not tools.desk.busy) and streams.is_empty():
                 return
             written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
