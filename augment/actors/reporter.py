@@ -93,9 +93,13 @@ class ReporterClient:
     def _read(self, method: str, *arguments: Any) -> Any:
         return ray.get(self._handle().read.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """Call a writing method of the reporter that is in none of the seams, such as ``set_admission_state``."""
-        return self._write(method, *arguments)
+    def admission(self, admission_id: str) -> Admission:
+        """The admission of this id."""
+        return self._read("admission", admission_id)
+
+    def update_admission(self, admission: Admission) -> None:
+        """Replace what is kept of an admission, after a review."""
+        self._write("update_admission", admission)
 
     def set_health(self, **facts: Any) -> None:
         """Merge JSON-ready facts into what ``health`` tells, such as ``model="ready"``."""

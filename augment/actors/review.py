@@ -1,4 +1,4 @@
-"""The review of held tests, as the dashboard and ``augment accept`` ask for it."""
+"""The review of held tests, as the dashboard and ``augment accept`` ask a running service for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import threading
 from dataclasses import asdict
 from typing import Any
 
+import ray
+
 from augment.actors.reporter import ReporterClient
 from augment.errors import AugmentError
-from augment.generation import apply_admission, remove_admission
-from augment.records import Admission, AdmissionState, Project
+from augment.records import AdmissionState, Project
+from augment.service.reviewing import decide
 
 
 class ReviewActions:
-    """:class:`augment.dashboard.Actions` over the reporter: the file first, then the record."""
+    """:class:`augment.dashboard.Actions` over the reporter."""
 
     def __init__(self, project: Project, reporter: ReporterClient) -> None:
         self._project = project
@@ -30,14 +32,9 @@ class ReviewActions:
 
     def _decide(self, admission_id: str, wanted: AdmissionState) -> dict[str, Any]:
         with self._one_at_a_time:
-            admission: Admission = self._reporter.call("admission", admission_id)
-            if admission.state is wanted:
-                return asdict(admission)
-            if admission.state is AdmissionState.REJECTED:
-                raise AugmentError(
-                    f"{admission_id} was rejected before; a test is proposed anew when its target changes"
-                )
-            change = apply_admission if wanted is AdmissionState.KEPT else remove_admission
-            decided = change(self._project, admission)
-            self._reporter.call("update_admission", decided)
-            return asdict(decided)
+            try:
+                return asdict(decide(self._reporter, self._project, admission_id, wanted))
+            except ray.exceptions.RayTaskError as error:
+                # Ray wraps what the reporter raised; a person is to read the reporter's own words.
+                cause = getattr(error, "cause", None)
+                raise cause if isinstance(cause, AugmentError) else error from None

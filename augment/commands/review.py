@@ -11,9 +11,9 @@ import typer
 
 from augment.analysis import discover_project
 from augment.errors import AugmentError, ProjectError
-from augment.generation import apply_admission, remove_admission
-from augment.records import Admission, AdmissionState
+from augment.records import AdmissionState
 from augment.service.preflight import read_service
+from augment.service.reviewing import decide
 from augment.store import Store
 
 _ANSWER_S = 30.0
@@ -53,27 +53,10 @@ def _review(admission_id: str, project: Path, verb: str) -> str:
         raise ProjectError(f"Augment has never run on {root}: there is nothing to review")
     store = Store(file)
     try:
-        return decide(store, root, admission_id, verb).nodeid
+        wanted = AdmissionState.KEPT if verb == "accept" else AdmissionState.REJECTED
+        return decide(store, discover_project(root), admission_id, wanted).nodeid
     finally:
         store.close()
-
-
-def decide(store: Store, root: Path, admission_id: str, verb: str) -> Admission:
-    """Accept or reject an admission of the store, in its test file first and then on record.
-
-    Deciding the same again changes nothing. Raises UnknownAdmissionError for an id that the store does not hold, and
-    AugmentError where a rejected test is to be accepted, for its state says that it is not wanted.
-    """
-    admission = store.admission(admission_id)
-    wanted = AdmissionState.KEPT if verb == "accept" else AdmissionState.REJECTED
-    if admission.state is wanted:
-        return admission
-    if verb == "accept" and admission.state is AdmissionState.REJECTED:
-        raise AugmentError(f"{admission_id} was rejected before; a test is proposed anew when its target changes")
-    change = apply_admission if verb == "accept" else remove_admission
-    decided = change(discover_project(root), admission)
-    store.update_admission(decided)
-    return decided
 
 
 def _ask(url: str, admission_id: str, verb: str) -> str:

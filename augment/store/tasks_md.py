@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
+
+from augment.files import write_atomically
 
 BEGIN = b"<!-- augment:begin -->"
 END = b"<!-- augment:end -->"
@@ -122,24 +123,3 @@ def _gap(data: bytes, newline: bytes) -> bytes:
     if not data or data.endswith(newline * 2):
         return b""
     return newline if data.endswith(newline) else newline * 2
-
-
-def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Put ``data`` in place of ``path`` in one step: readers, and a ``kill -9``, meet the old file or the new one.
-
-    Measured: 0 of 60 files torn this way by ``kill -9``, 58 of 60 by a plain ``open(path, "w")``.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data if isinstance(data, bytes) else b"".join(data))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
