@@ -71,6 +71,9 @@ def test_the_line_that_the_readme_asks_to_break_breaks_a_test(copy: Path, tmp_pa
     assert "FAILED tests/test_dates.py::test_saturday_and_sunday_are_the_weekend" in run(root, "pytest", "-q").stdout
 
 
-def test_what_augment_writes_there_is_ignored_by_git() -> None:
-    rules = (BOOKSHOP / ".gitignore").read_text(encoding="utf-8").split("\n")
-    assert {"/tests/augment/", "/.augment/", "/TASKS.md"} <= set(rules)
+def test_what_augment_writes_there_is_ignored_by_git_but_not_by_augment() -> None:
+    written = ["tests/augment/test_x_augment.py", "TASKS.md", ".augment/augment.db"]
+    done = subprocess.run(["git", "check-ignore", *written], cwd=BOOKSHOP, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == written
+    # What a project ignores is no part of it, and so its tests would not be run.
+    assert "/tests/augment/" not in (BOOKSHOP / ".gitignore").read_text().splitlines()
