@@ -183,6 +183,7 @@ class Launch:
                 merge=wanted.merge,
                 accept=wanted.accept,
                 budget_s_per_module=wanted.budget_seconds_per_module,
+                model_first=True,
                 seed=wanted.seed or 0,
             ),
             idle=wanted.idle,
@@ -222,7 +223,7 @@ def main(
 ) -> None:
     """Watch a project: verdicts within a moment of each save, and new tests in the time left over."""
     from augment.analysis import discover_project
-    from augment.execution import find_interpreter, probe_interpreter
+    from augment.execution import ensure_overlay, find_interpreter, probe_interpreter
 
     found = discover_project(project)
     flags = {
@@ -246,7 +247,7 @@ def main(
     check_not_running(root)
     check_port(service.host, service.port)
     interpreter = find_interpreter(root, service.python)
-    probe_interpreter(interpreter)
+    ensure_overlay(probe_interpreter(interpreter))
     found = discover_project(project, interpreter)
     check_imports(found)
     log_dir = log_dir.resolve()

@@ -41,6 +41,7 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 _GATING_RESERVE_S = 5.0
 """Kept back of a module's budget when the model is asked: what it writes has to pass the gates too."""
 _POLL_S = 0.25
+_LAST_SHARE = 0.25
 _RESERVED_SHARE = 0.4
 """When less than this share of a module's budget is left, search no longer waits for the model."""
 _SHORT_S = 3.0
@@ -287,14 +288,13 @@ class GenerationPass:
         return lambda context: self._is_open(context, tools)
 
     def _reserved(self, tools: _Tools, seconds_left: float) -> set[str]:
-        """The targets that the model is being asked about. Late in the budget nothing is held back for it."""
-        if (
-            tools.desk is None
-            or not tools.desk.busy
-            or seconds_left < _RESERVED_SHARE * self._settings.budget_s_per_module
-        ):
+        """The targets that are held back for the model. Late in the budget nothing is."""
+        if tools.desk is None or not tools.desk.busy:
             return set()
-        return tools.desk.asked_about
+        share = _LAST_SHARE if self._settings.model_first else _RESERVED_SHARE
+        if seconds_left < share * self._settings.budget_s_per_module:
+            return set()
+        return set(tools.contexts) if self._settings.model_first else tools.desk.asked_about
 
     def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
         """Whether anything of the module is still to be covered, or something written is still to be judged."""

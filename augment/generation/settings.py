@@ -26,6 +26,9 @@ class GenerationSettings:
     prompts_per_call: int = 4
     batch_size: int = 16
     """Candidates judged at once to begin with; a pass adjusts it to how long that takes."""
+    model_first: bool = False
+    """Deterministic generators wait for the model, as long as it has something to say and most of the budget is left.
+    Whoever comes first takes the coverage; a model's tests read better, and where time is not short it goes first."""
     search_limit: int = 48
     prompt_chars: int = 6000
     """Rough size of the largest prompt; about four characters are a token."""

@@ -41,6 +41,7 @@ from augment.service.planning import (
     reason_for,
     split_by_file,
     vanished_tests,
+    with_unsettled,
     write_jobs,
 )
 from augment.service.revisions import Sources
@@ -49,6 +50,10 @@ log = logging.getLogger(__name__)
 
 TESTED = "tested"
 """Memory key: the files of the last revision whose verdicts are complete."""
+
+UNSETTLED = "unsettled"
+"""Memory key: tests of the run in progress. Whatever ends it early, their newest verdicts may be of a revision that is
+gone, even when the project is back at the last one that was tested."""
 
 SPLIT_FROM = 40
 """Fewer tests than this run in one batch: starting another process costs more than it saves."""
@@ -167,18 +172,21 @@ class Coordinator:
     def handle(self, snapshot: Snapshot) -> None:
         """Bring one revision to its verdicts."""
         tested = self._recall_tested()
-        if tested is not None and tested.revision == snapshot.revision:
+        unsettled = self._notebook.recall(UNSETTLED) or []
+        if tested is not None and tested.revision == snapshot.revision and not unsettled:
             return
         self._sources.keep(self._root, [(p, h) for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
-        plan = self._plan(tested, snapshot)
+        plan = self._plan(tested, snapshot, unsettled)
         measured = CoverageReport()
         if plan.nodeids or plan.change is None:
+            self._notebook.remember(UNSETTLED, list(plan.nodeids))
             results = self._run(plan, snapshot)
             if results is None:
                 return
             measured = _merged(results)
         self._record(plan, snapshot, measured)
         self._notebook.remember(TESTED, dict(snapshot.files))
+        self._notebook.remember(UNSETTLED, [])
         self._sources.prune([h for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
 
     def _recall_tested(self) -> Snapshot | None:
@@ -187,7 +195,7 @@ class Coordinator:
 
     # ----------------------------------------------------------------- planning
 
-    def _plan(self, tested: Snapshot | None, snapshot: Snapshot) -> RunPlan:
+    def _plan(self, tested: Snapshot | None, snapshot: Snapshot, unsettled: Sequence[str]) -> RunPlan:
         if tested is None:
             files = frozenset(filter(is_test_file, snapshot.files))
             return RunPlan("first look at the project: all its tests", (), files)
@@ -198,7 +206,9 @@ class Coordinator:
         )
         for file, problem in change.problems.items():
             self._say(f"{file} does not parse: {problem}")
-        selections = select_tests(change, coverage, outcomes.keys(), outcomes)
+        selections = with_unsettled(
+            select_tests(change, coverage, outcomes.keys(), outcomes), unsettled, outcomes, snapshot
+        )
         if not selections and change:
             self._say(f"saved {', '.join(f.file for f in change.files[:3])}: no test touches it")
         return RunPlan(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from augment.analysis import Change, ChangeKind, ProjectChange, Selection, shift_coverage
-from augment.records import Coverage, CoverageReport, FileCoverage, Job, Lane, Target, merge_coverage, new_id
+from augment.records import Coverage, CoverageReport, FileCoverage, Job, Lane, Snapshot, Target, merge_coverage, new_id
 
 WORTH_WRITING = frozenset({ChangeKind.ADDED, ChangeKind.MODIFIED})
 """A renamed or moved target keeps its tests; a deleted one needs none."""
@@ -96,8 +96,22 @@ def split_by_file(nodeids: Sequence[str], parts: int) -> list[list[str]]:
     return [batch for batch in batches if batch]
 
 
+def with_unsettled(
+    selections: Sequence[Selection], unsettled: Collection[str], known: Collection[str], snapshot: Snapshot
+) -> list[Selection]:
+    """``selections`` and what a run that was cut short had selected, as far as it still exists."""
+    selected = {selection.nodeid for selection in selections}
+    added = [
+        Selection(nodeid, "its newest verdict may be of a save that was superseded")
+        for nodeid in unsettled
+        if nodeid not in selected and file_of(nodeid) not in selected and (nodeid in known or nodeid in snapshot.files)
+    ]
+    return [*selections, *added]
+
+
 def reason_for(selections: Sequence[Selection], change: ProjectChange) -> str:
     """One line that says why a run happens."""
     files = [file.file for file in change.files if file.matters]
     named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    return f"saved {named}: {len(selections)} tests selected" if named else f"{len(selections)} tests selected"
+    tests = "1 test" if len(selections) == 1 else f"{len(selections)} tests"
+    return f"saved {named}: {tests} selected" if named else f"{tests} of a run that was cut short"

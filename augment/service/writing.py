@@ -26,7 +26,7 @@ ATTEMPTED = "attempted"
 MAX_ATTEMPTS = 3
 """A job that was begun so often without an end has something that kills its worker: it is dropped."""
 
-TARGETS_AT_ONCE = 6
+TARGETS_AT_ONCE = 5
 """Targets a pass: enough prompts to fill a batch of the model, few enough that a save soon gets its turn."""
 
 

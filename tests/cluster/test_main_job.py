@@ -39,7 +39,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def said_at(service: Service, words: str) -> float:
-    return next(at for at, line in service.lines if words in line)
+    found = wait_for(lambda: [at for at, line in service.lines if words in line], f"it says {words!r}", 60)
+    return found[0]
 
 
 def test_the_dashboard_answers_soon_after_the_launch(service: Service) -> None:

@@ -17,14 +17,18 @@ from augment.store import Reporter, Store
 def root(tmp_path: Path) -> Path:
     files = {
         "shop/__init__.py": "",
-        "shop/pricing.py": "def net(gross, rate):\n    return gross / (1 + rate)\n\n\ndef double(x):\n    return 2 * x\n",
+        "shop/pricing.py": (
+            "def net(gross, rate):\n    return gross / (1 + rate)\n\n\ndef double(x):\n    return 2 * x\n"
+        ),
         "shop/names.py": "def title(text):\n    return text.title()\n",
         "tests/test_pricing.py": (
             "from shop.pricing import double, net\n\n\n"
             "def test_net():\n    assert net(12, 0.2) == 10\n\n\n"
             "def test_double():\n    assert double(2) == 4\n"
         ),
-        "tests/test_names.py": "from shop.names import title\n\n\ndef test_title():\n    assert title('a b') == 'A B'\n",
+        "tests/test_names.py": (
+            "from shop.names import title\n\n\ndef test_title():\n    assert title('a b') == 'A B'\n"
+        ),
         "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['.']\n",
     }
     for name, text in files.items():

@@ -190,6 +190,25 @@ def test_a_newer_save_ends_the_run_in_progress_and_its_tests_run_on_the_new_revi
     assert outcomes(reporter)["test_double"] == "failed"
 
 
+def test_a_save_that_is_taken_back_before_its_run_ends_leaves_no_stale_verdict(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    coordinator.start()
+    slow = "import time\n\n\ndef test_zz_slow():\n    double(1)\n    time.sleep(1)\n"
+    edit(root, "tests/test_pricing.py", "def test_double", slow.partition("\n\n\n")[2] + "\n\ndef test_double")
+    edit(root, "tests/test_pricing.py", "from shop.pricing", "import time\n\nfrom shop.pricing")
+    coordinator.revision(Snapshots(root).take())
+    assert coordinator.wait_idle(20)
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")
+    coordinator.revision(Snapshots(root).take())
+    _wait_until(lambda: outcomes(reporter)["test_double"] == "failed")
+    edit(root, "shop/pricing.py", "3 * x", "2 * x")
+    coordinator.revision(Snapshots(root).take())
+    _wait_until(lambda: set(outcomes(reporter).values()) == {"passed"})
+
+
 def _wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     waiting = threading.Event()
     for _ in range(int(timeout_s / 0.05)):
