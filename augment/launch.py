@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("augment.launch")
 
+CALL_SHARE = 0.6
+"""Of a module's budget: the longest call of the model, so that what it writes can still be judged."""
+
 CHARACTERS_PER_TOKEN = 4
 """Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
 
@@ -183,7 +186,10 @@ class Launch:
                 merge=wanted.merge,
                 accept=wanted.accept,
                 budget_s_per_module=wanted.budget_seconds_per_module,
+                # Nobody waits for these tests: more prompts at once are more tokens a second (62 for 8, 17 for one).
                 model_first=True,
+                prompts_per_call=8,
+                call_s=wanted.budget_seconds_per_module * CALL_SHARE,
                 seed=wanted.seed or 0,
             ),
             idle=wanted.idle,

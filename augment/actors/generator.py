@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import ray
@@ -97,6 +98,8 @@ class GeneratorActor(Shell):
             should_stop=should_stop,
         )
         result = work.run(targets, baseline)
+        if result.tokens_per_s is not None:
+            self._settings = replace(self._settings, tokens_per_s=result.tokens_per_s)
         log.info(
             "%s: %d admitted, %d rejected, %d findings, %d tokens in %.0f s",
             targets[0].module,

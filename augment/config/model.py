@@ -101,7 +101,7 @@ class GeneratorSettings(_Section):
         json_schema_extra=_unit("batches"),
     )
     max_prompt_tokens: int = Field(
-        default=3072,
+        default=1500,
         ge=256,
         le=131072,
         description="Longest prompt; what is least useful to the model is left out first.",

@@ -14,8 +14,6 @@ from augment.generation.prompts import PromptTask
 log = logging.getLogger("augment.generation")
 
 _REPAIRS_A_CALL = 4
-_CALL_S = 25.0
-"""Longer calls would keep their first test waiting for their last."""
 _LEAST_S = 4.0
 """A call with less time than this brings nothing that could still be judged."""
 
@@ -27,9 +25,10 @@ class ModelDesk:
     for good, :attr:`lost` says why and nothing more is asked.
     """
 
-    def __init__(self, model: ModelGenerator, prompts_per_call: int, repair: bool, seed: int) -> None:
+    def __init__(self, model: ModelGenerator, prompts_per_call: int, call_s: float, repair: bool, seed: int) -> None:
         self._model = model
         self._prompts_per_call = prompts_per_call
+        self._call_s = call_s
         self._repair = repair
         self._seed = seed
         self._tasks: deque[PromptTask] = deque()
@@ -45,6 +44,11 @@ class ModelDesk:
         """Whether a call is running or waits to be collected."""
         return self._thread is not None
 
+    @property
+    def tokens_per_s(self) -> float:
+        """How fast the model was lately."""
+        return self._model.tokens_per_s
+
     def plan(self, tasks: Sequence[PromptTask]) -> None:
         """Replace what is to be asked by ``tasks``; tests to be mended stay."""
         self._tasks = deque(tasks)
@@ -59,7 +63,7 @@ class ModelDesk:
         if self.busy or self.lost is not None or seconds_left < _LEAST_S:
             return False
         self.asked_about = set()
-        seconds = min(seconds_left, _CALL_S)
+        seconds = min(seconds_left, self._call_s)
         count = self._model.affordable(self._prompts_per_call, seconds)
         if not count:
             return False

@@ -17,8 +17,6 @@ from augment.seams import Completion, Engine, Message, Request, Sampling
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
-_FIRST_GUESS_TOKENS_PER_S = 20.0
-"""Low, so that the first call is short: it shows how fast the engine is, prompts included."""
 _SMALLEST_REPLY = 96
 _LARGEST_REPLY = 420
 """A small model repeats itself in longer replies, and short calls let other work in between."""
@@ -58,7 +56,12 @@ class ModelGenerator:
         self._engine = engine
         self._settings = settings
         self._clock = clock
-        self._tokens_per_s = _FIRST_GUESS_TOKENS_PER_S
+        self._tokens_per_s = settings.tokens_per_s
+
+    @property
+    def tokens_per_s(self) -> float:
+        """How fast the engine writes, by the latest calls, prompts included."""
+        return self._tokens_per_s
 
     def propose(self, context: TargetContext, seed: int, limit: int) -> list[Candidate]:
         """Candidates of one unit prompt for one target."""

@@ -74,6 +74,8 @@ class PassResult:
     coverage: CoverageReport = field(default_factory=CoverageReport)
     superseded: bool = False
     """The project changed while the pass ran, which ended it."""
+    tokens_per_s: float | None = None
+    """How fast the model was, for the settings of the next pass; None without a model."""
 
     @property
     def tokens(self) -> int:
@@ -196,6 +198,8 @@ class GenerationPass:
         tools.result.seconds = self._clock() - began
         tools.result.coverage = tools.ledger.report()
         tools.result.superseded = tools.runner.superseded
+        if tools.desk is not None:
+            tools.result.tokens_per_s = tools.desk.tokens_per_s
         return tools.result
 
     # ------------------------------------------------------------------ preparing
@@ -223,7 +227,9 @@ class GenerationPass:
         desk = None
         if self._engine is not None:
             model = ModelGenerator(self._engine, settings, self._clock)
-            desk = ModelDesk(model, settings.prompts_per_call, settings.enabled("repair"), settings.seed)
+            desk = ModelDesk(
+                model, settings.prompts_per_call, settings.call_s, settings.enabled("repair"), settings.seed
+            )
         return _Tools(
             contexts,
             ledger,

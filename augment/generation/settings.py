@@ -24,6 +24,10 @@ class GenerationSettings:
     max_length: int = 2048
     samples: int = 2
     prompts_per_call: int = 4
+    call_s: float = 25.0
+    """Wall-clock time of one call of the model; longer calls would keep their first test waiting for their last."""
+    tokens_per_s: float = 20.0
+    """How fast the engine was seen to be, prompts included. A low guess makes the first call short, and that tells."""
     batch_size: int = 16
     """Candidates judged at once to begin with; a pass adjusts it to how long that takes."""
     model_first: bool = False
