@@ -1,11 +1,9 @@
-"""Ruff, with the project's own configuration where it has one, and writing files so that none is ever half there."""
+"""Ruff, with the project's own configuration where it has one."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from ruff import find_ruff_bin  # type: ignore[import-untyped]
@@ -35,20 +33,3 @@ def _ruff(command: list[str], text: str, path: Path) -> str:
             if done.returncode == 0 and done.stdout.strip():
                 return done.stdout
     return text
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step: a reader, or a kill, sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -50,7 +50,7 @@ class Keeper:
         rejections: list[Rejection] = []
         for _ in range(_ROUNDS):
             composed = self._writer.compose(
-                file, [Piece(item.candidate.source, f"kept: {reason(item)}") for item in left]
+                file, [Piece(item.candidate.source, f"kept: {reason(item)}; by {_author(item)}") for item in left]
             )
             failed = self._failed(file, composed)
             if not failed:
@@ -94,7 +94,7 @@ class Keeper:
             target=candidate.target,
             generator=candidate.generator,
             kind=candidate.kind,
-            source=candidate.source,
+            source=self._writer.formatted(file, candidate.source),
             lines_gained=item.gain.lines,
             branches_gained=item.gain.branches,
             mutants_killed=None,
@@ -121,6 +121,12 @@ def reason(item: Proven) -> str:
     what = f"covers {covers}" if covers else "passes every gate that is on"
     nature = "; characterization" if item.candidate.characterization else ""
     return f"{what}, testing {item.candidate.target}{nature}"
+
+
+def _author(item: Proven) -> str:
+    """Who proposed it: the model by its short name, else the generator."""
+    model = item.candidate.model
+    return model.rsplit("/", 1)[-1] if model else item.candidate.generator
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from augment.errors import ProjectError
+from augment.files import write_atomically
 from augment.generation.compose import Composed, Piece, add_pieces, remove_test
-from augment.generation.formatting import tidy, write_atomically
+from augment.generation.formatting import tidy
 from augment.generation.merge import merged, users_test_file
 from augment.generation.paths import HEADER, conftest_files, output_file
 from augment.generation.replies import keys_in
@@ -47,10 +48,15 @@ class TestWriter:
                 continue  # a file that the user is editing: nothing in it can be recognised now
         return found
 
+    def formatted(self, file: str, source: str) -> str:
+        """A single test module as it would look in ``file``."""
+        return tidy(source, Path(self._project.root, file))
+
     def compose(self, file: str, pieces: Sequence[Piece]) -> Composed:
         """The text of ``file`` with ``pieces`` added, formatted, and the tests' names. Writes nothing."""
         path = Path(self._project.root, file)
-        existing = path.read_text(encoding="utf-8") if path.exists() else ""
+        # Not read_text, which would turn a user's line endings into others.
+        existing = path.read_bytes().decode("utf-8") if path.exists() else ""
         if self._is_users(existing):
             text, names = merged(existing, pieces)
             return Composed(text, names)
@@ -63,8 +69,8 @@ class TestWriter:
             for name, content in conftest_files(self._project, self._output).items():
                 path = Path(self._project.root, name)
                 if not path.exists() or path.read_text(encoding="utf-8") != content:
-                    write_atomically(path, content)
-        write_atomically(Path(self._project.root, file), text)
+                    write_atomically(path, content.encode())
+        write_atomically(Path(self._project.root, file), text.encode())
 
     def add(self, file: str, pieces: Sequence[Piece]) -> tuple[str, ...]:
         """Compose and save; the names that the tests got."""
@@ -87,7 +93,7 @@ class TestWriter:
         if left is None:
             path.unlink()
         else:
-            write_atomically(path, tidy(left, path))
+            write_atomically(path, tidy(left, path).encode())
         return True
 
     def _is_users(self, existing: str) -> bool:

@@ -66,9 +66,7 @@ class Service:
     def start(self, timeout_s: float = 90.0) -> None:
         """Start, and wait until the dashboard answers."""
         # What a test runner sets is not what a user's shell has.
-        environ = {
-            key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_", "RAY_ADDRESS"))
-        }
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
         self._process = subprocess.Popen(
             self._command,
             stdout=subprocess.PIPE,

@@ -127,14 +127,18 @@ def test_a_browser_shows_a_run_as_it_appears_and_its_output(service: Service, tm
         output = page.locator("#view-run pre.output").first
         output.wait_for(timeout=30_000)
         assert "is_weekend" in output.inner_text()
+        take_pictures(service, Path(os.environ.get("AUGMENT_TEST_PICTURES", tmp_path)))
         path.write_text(text)
         page.get_by_role("tab", name="Summary").click()
         page.locator("#view-summary .banner", has_text="pass").wait_for(timeout=60_000)
         browser.close()
-    pictures = Path(os.environ.get("AUGMENT_TEST_PICTURES", tmp_path))
+
+
+def take_pictures(service: Service, folder: Path) -> None:
+    """The pictures of the README, while something is broken and something was written."""
     script = REPOSITORY / "scripts" / "take_screenshots.py"
-    subprocess.run([sys.executable, str(script), service.url, "--output", str(pictures)], check=True)
-    assert (pictures / "dashboard.png").stat().st_size > 20_000
+    subprocess.run([sys.executable, str(script), service.url, "--output", str(folder)], check=True)
+    assert (folder / "dashboard.png").stat().st_size > 20_000
 
 
 def test_it_stops_within_ten_seconds_and_leaves_nothing(service: Service, start: Start) -> None:

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import ast
-import os
-import signal
 import subprocess
 import sys
-import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +10,6 @@ import pytest
 from augment.analysis import discover_project
 from augment.errors import ProjectError
 from augment.generation.compose import Piece, add_pieces, remove_test
-from augment.generation.formatting import write_atomically
 from augment.generation.merge import is_subsequence, merged
 from augment.generation.paths import HEADER, conftest_files
 from augment.generation.write import TestWriter, apply_admission, remove_admission
@@ -143,38 +138,6 @@ def test_merge_goes_into_the_users_file_for_the_module(shop: Path) -> None:
 def test_merging_into_a_broken_file_is_refused_in_one_line() -> None:
     with pytest.raises(ProjectError, match="does not parse"):
         merged("def broken(:\n", [Piece(ONE, "kept")])
-
-
-def test_killing_the_writer_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
-    path = tmp_path / "test_x.py"
-    old, new = "old\n" * 20_000, "new\n" * 20_000
-    path.write_text(old)
-    code = textwrap.dedent(
-        f"""
-        from pathlib import Path
-        from augment.generation.formatting import write_atomically
-        texts = ("old\\n" * 20_000, "new\\n" * 20_000)
-        print("ready", flush=True)
-        n = 0
-        while True:
-            n += 1
-            write_atomically(Path({str(path)!r}), texts[n % 2])
-        """
-    )
-    for delay in (0.0, 0.013, 0.05):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            child.stdout.readline()
-            time.sleep(delay)
-            os.kill(child.pid, signal.SIGKILL)
-            child.wait()
-        assert path.read_text() in (old, new)
-
-
-def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(tmp_path / "test_x.py", "\udcff")
-    assert list(tmp_path.iterdir()) == []
 
 
 def admission(**changes: object) -> Admission:
