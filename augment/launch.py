@@ -67,6 +67,8 @@ class Launch:
         self._dashboard: DashboardServer | None = None
         self._model: ModelHost | None = None
         self._recorded = False
+        self.model_endpoint: str | None = None
+        """Where any OpenAI client finds the same model; None without one."""
 
     def start(self) -> str:
         """Start everything; returns the dashboard's address."""
@@ -117,12 +119,11 @@ class Launch:
         assert self._connection is not None
         self._fleet = Fleet(self._fleet_spec(namespace, self._connection.node_id, spec.model if spec else None))
         reporter = self._fleet.start()
-        endpoint = None
         if spec is None:
             reporter.set_health(model="off", model_name=None, model_detail=None)
         else:
             port = free_port("127.0.0.1", self._settings.model.endpoint_port)
-            endpoint = f"http://127.0.0.1:{port}/v1"
+            self.model_endpoint = f"http://127.0.0.1:{port}/v1"
             self._model = ModelHost(spec, reporter, "127.0.0.1", port)
             self._model.start()
         warming.join()
@@ -131,7 +132,7 @@ class Launch:
             ReviewActions(self._project, reporter),
             title=self._project.name,
             ray_dashboard_url=self._connection.dashboard_url,
-            model_endpoint=endpoint,
+            model_endpoint=self.model_endpoint,
         )
         self._dashboard = DashboardServer(app, self._settings.service.host, self._settings.service.port)
         self._dashboard.start()
@@ -271,6 +272,8 @@ def _watch(launch: Launch, project: Project, log_dir: Path) -> None:
         _on_signal(asked)  # once more: Ray puts its own handlers in place when it starts
         say(f"watching {project.root}")
         say(f"Dashboard: {url}   (after {time.monotonic() - began:.0f} s; Ray's own: {launch.ray_dashboard or 'off'})")
+        if launch.model_endpoint is not None:
+            say(f"Model, for any OpenAI client: {launch.model_endpoint}   (it loads now)")
         say(f"Logs: {log_dir}   Ctrl-C stops everything")
         asked.wait()
         say("stopping ...")

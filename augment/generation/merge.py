@@ -45,7 +45,9 @@ def merged(existing: str, pieces: Sequence[Piece]) -> tuple[str, tuple[str, ...]
     added = [cst.parse_statement(ast.unparse(node) + "\n") for node in new_imports]
     tests = cst.parse_module(_text_of(composed.text, new_body))
     head = [*body[:at], *added, *body[at:]]
-    text = before.with_changes(body=head).code.rstrip("\n") + "\n\n\n" + tests.code.strip("\n") + "\n"
+    newline = before.default_newline
+    users = before.with_changes(body=head).code.rstrip("\r\n")
+    text = users + newline * 3 + tests.code.strip("\n").replace("\n", newline) + newline
     if not is_subsequence(existing.rstrip("\n").splitlines(), text.splitlines()):
         raise ProjectError("Merging would have changed a line of the test file, so it was left alone.")
     return text, composed.names

@@ -135,6 +135,11 @@ def test_merge_goes_into_the_users_file_for_the_module(shop: Path) -> None:
     assert not (shop / "tests" / "augment").exists()
 
 
+def test_merging_keeps_the_line_endings_of_the_file() -> None:
+    text, _ = merged("import os\r\n\r\n\r\ndef test_a():\r\n    assert os\r\n", [Piece(ONE, "kept")])
+    assert text.count("\n") == text.count("\r\n")
+
+
 def test_merging_into_a_broken_file_is_refused_in_one_line() -> None:
     with pytest.raises(ProjectError, match="does not parse"):
         merged("def broken(:\n", [Piece(ONE, "kept")])

@@ -1,0 +1,104 @@
+"""What stands in the way is one clear line, before anything is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from augment.errors import AugmentError, ProjectError
+from augment.records import Project
+from augment.service import preflight
+
+
+def test_a_port_in_use_is_named_with_the_flag_that_helps() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(AugmentError, match=rf"127.0.0.1:{port} .*--port"):
+            preflight.check_port("127.0.0.1", port)
+        assert preflight.free_port("127.0.0.1", port) != port
+    assert preflight.free_port("127.0.0.1", port) == port
+
+
+def test_a_project_that_imports_is_fine(project: Project) -> None:
+    preflight.check_imports(project)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("def broken(:\n", "SyntaxError"), ("import surely_not_installed\n", "surely_not_installed")],
+)
+def test_a_package_with_a_syntax_error_or_a_missing_module_is_named(
+    project: Project, root: Path, source: str, words: str
+) -> None:
+    (root / "shop" / "__init__.py").write_text(source)
+    with pytest.raises(ProjectError, match="shop does not import") as error:
+        preflight.check_imports(project)
+    assert words in str(error.value)
+    assert "--python" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_package_that_wants_its_application_set_up_first_is_no_error(project: Project, root: Path) -> None:
+    (root / "shop" / "__init__.py").write_text("raise RuntimeError('configure me first')\n")
+    preflight.check_imports(project)
+
+
+def test_an_interpreter_that_is_not_there_is_named(project: Project) -> None:
+    with pytest.raises(ProjectError, match="/no/python"):
+        preflight.check_imports(replace(project, interpreter="/no/python"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(root: Path) -> None:
+    (root / ".augment").write_text("in the way")
+    with pytest.raises(ProjectError, match="cannot write to"):
+        preflight.check_folder(root)
+
+
+def test_a_full_disk_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "MIN_FREE_BYTES", 2**60)
+    with pytest.raises(ProjectError, match="are free on the disk"):
+        preflight.check_folder(root)
+
+
+def test_a_running_service_is_found_and_a_dead_one_is_not(root: Path) -> None:
+    preflight.check_folder(root)
+    assert preflight.read_service(root) is None
+    preflight.write_service(root, "http://127.0.0.1:8080", "127.0.0.1:6379", "n")
+    record = preflight.read_service(root)
+    assert record is not None
+    assert record.pid == os.getpid()
+    with pytest.raises(AugmentError, match="augment stop"):
+        preflight.check_not_running(root)
+    preflight.clear_service(root)
+    preflight.check_not_running(root)
+
+
+def test_a_record_whose_pid_now_belongs_to_another_process_counts_for_nothing(root: Path) -> None:
+    preflight.check_folder(root)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        record = {
+            "pid": other.pid,
+            "created": psutil.Process(other.pid).create_time() - 500,
+            "url": "",
+            "started_at": 0,
+        }
+        preflight.service_file(root).write_text(json.dumps(record))
+        assert preflight.read_service(root) is None
+        other.kill()
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"pid": "x"}', "[]", '{"unknown": 1}'])
+def test_a_damaged_record_counts_for_nothing(root: Path, text: str) -> None:
+    preflight.check_folder(root)
+    preflight.service_file(root).write_text(text)
+    assert preflight.read_service(root) is None
