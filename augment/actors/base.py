@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from typing import Any
 
 import ray
+
+log = logging.getLogger("augment.actors")
 
 
 def grouped(**groups: int) -> Any:
     """``ray.remote`` for a class with concurrency groups (name=threads), which Ray's own type hints do not know."""
     remote: Any = ray.remote
     return remote(concurrency_groups=groups)
+
+
+def end_with_threads() -> None:
+    """End this process when one of its threads ends by an error nobody expected.
+
+    An actor whose loop has died would look alive and do nothing. Ended, it is started again by Ray, a limited number of
+    times, and goes on from the store.
+    """
+
+    def end(died: threading.ExceptHookArgs) -> None:
+        name = died.thread.name if died.thread is not None else "a thread"
+        failure = (died.exc_type, died.exc_value, died.exc_traceback)
+        log.critical("%s ended by an error; the actor starts again", name, exc_info=failure)  # type: ignore[arg-type]
+        logging.shutdown()
+        os._exit(1)
+
+    threading.excepthook = end
 
 
 class Shell:

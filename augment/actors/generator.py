@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell
+from augment.actors.base import Shell, end_with_threads
 from augment.actors.logs import start_logging
 from augment.actors.naming import GENERATOR
 from augment.actors.pool import RayExecutor
@@ -47,6 +47,7 @@ class GeneratorActor(Shell):
         log_level: str,
     ) -> None:
         start_logging(Path(log_dir), GENERATOR, log_level)
+        end_with_threads()
         self._project = project
         self._settings = settings
         self._notebook = ReporterClient(namespace)

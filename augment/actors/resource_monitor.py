@@ -11,7 +11,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell, cause_of
+from augment.actors.base import Shell, cause_of, end_with_threads
 from augment.actors.logs import start_logging
 from augment.actors.naming import GOVERNOR, MONITOR, find_actor
 from augment.actors.reporter import ReporterClient
@@ -33,6 +33,7 @@ class ResourceMonitorActor(Shell):
 
     def __init__(self, root: str, namespace: str, own_pids: Sequence[int], log_dir: str, log_level: str) -> None:
         start_logging(Path(log_dir), MONITOR, log_level)
+        end_with_threads()
         self._namespace = namespace
         self._own_pids = {os.getpid(), *own_pids}
         self._monitor = ResourceMonitor(Path(root), lambda: tuple(self._own_pids))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell
+from augment.actors.base import Shell, end_with_threads
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE
 from augment.actors.pool import RayExecutor
@@ -29,6 +29,7 @@ class ServiceActor(Shell):
         self, project: Project, namespace: str, limits: Limits, parallel: int, log_dir: str, log_level: str
     ) -> None:
         start_logging(Path(log_dir), SERVICE, log_level)
+        end_with_threads()
         root = Path(project.root)
         self._coordinator = Coordinator(
             project,

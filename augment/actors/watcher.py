@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell
+from augment.actors.base import Shell, end_with_threads
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE, WATCHER, find_actor
 from augment.analysis import Snapshots
@@ -27,6 +27,7 @@ class WatcherActor(Shell):
 
     def __init__(self, root: str, namespace: str, log_dir: str, log_level: str) -> None:
         start_logging(Path(log_dir), WATCHER, log_level)
+        end_with_threads()
         self._namespace = namespace
         self._watcher = Watcher(Path(root), Snapshots(Path(root)), self._report, log.warning)
         self._watcher.start()

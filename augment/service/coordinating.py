@@ -21,6 +21,7 @@ from augment.analysis import (
     is_test_file,
     select_tests,
 )
+from augment.errors import AugmentError
 from augment.records import (
     Activity,
     Coverage,
@@ -150,7 +151,10 @@ class Coordinator:
             self._wake.wait()
             self._wake.clear()
             while (snapshot := self._next()) is not None and not self._stopping.is_set():
-                self.handle(snapshot)
+                try:
+                    self.handle(snapshot)
+                except AugmentError as error:  # what a person can mend is said; the next save tries again
+                    self._say(f"cannot test this revision: {error}")
             with self._lock:
                 if self._latest is None:
                     self._idle.set()
