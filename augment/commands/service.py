@@ -53,15 +53,16 @@ def stop(project: ProjectArgument = Path()) -> None:
     if running is None:
         typer.echo(f"Augment does not run on {project.resolve()}")
         return
-    process = psutil.Process(running.pid)
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except psutil.TimeoutExpired as error:
-        raise AugmentError(
-            f"the service (pid {running.pid}) has not ended after {STOP_TIMEOUT_S:.0f} s: see its logs, "
-            f"or end it with `kill -9 {running.pid}` (nothing acknowledged is lost)"
-        ) from error
+    psutil.Process(running.pid).terminate()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    # Not psutil's wait: a process whose parent has not noticed its end yet, a zombie, has ended for us.
+    while read_service(project.resolve()) is not None:
+        if time.monotonic() > deadline:
+            raise AugmentError(
+                f"the service (pid {running.pid}) has not ended after {STOP_TIMEOUT_S:.0f} s: see its logs, "
+                f"or end it with `kill -9 {running.pid}` (nothing acknowledged is lost)"
+            )
+        time.sleep(0.1)
     clear_service(project.resolve())
     typer.echo(f"stopped (pid {running.pid})")
 

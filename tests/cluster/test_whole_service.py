@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from conftest import Start
-from running import Service, copy_of_example, wait_for
+from running import Service, copy_of_example, free_port, wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -169,14 +169,15 @@ def test_what_stands_in_the_way_is_one_line_within_seconds(flags: list[str], wor
 def test_a_second_service_on_the_same_project_is_refused(start: Start) -> None:
     service = start(None, "--no-model")
     done = subprocess.run(
-        [sys.executable, "-m", "augment.launch", str(service.project), "--no-model", "--port", "0"],
+        [sys.executable, "-m", "augment.launch", str(service.project), "--no-model", "--port", str(free_port())],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 2
-    assert str(service.pid) in done.stderr or "port" in done.stderr
+    assert str(service.pid) in done.stderr
+    assert "augment stop" in done.stderr
     stopped = subprocess.run(
         [sys.executable, "-m", "augment", "stop", str(service.project)], capture_output=True, text=True, check=False
     )
