@@ -12,7 +12,7 @@ import ray
 
 from augment.actors.base import Shell, end_with_threads
 from augment.actors.logs import start_logging
-from augment.actors.naming import GENERATOR
+from augment.actors.naming import GENERATOR, GOVERNOR, find_actor
 from augment.actors.pool import RayExecutor
 from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
@@ -20,12 +20,14 @@ from augment.generation import GenerationPass, GenerationSettings
 from augment.records import CoverageReport, Lane, Project, Snapshot, Target
 from augment.seams import Engine
 from augment.serve.app import ServeEngine
-from augment.service import ModelState, Writer
+from augment.service import GovernorState, ModelState, Writer
 
 log = logging.getLogger("augment.generator")
 
 MODEL_KEY = "model"
 """Memory key under which launch keeps ``{"state": loading|ready|off|failed, "name": ...}``."""
+
+GOVERNOR_EVERY_S = 1.0
 
 
 @ray.remote
@@ -53,12 +55,16 @@ class GeneratorActor(Shell):
         self._notebook = ReporterClient(namespace)
         self._executor = RayExecutor(namespace, GENERATOR)
         self._engine: ServeEngine | None = None
+        self._namespace = namespace
+        self._governor_asked_at = 0.0
+        self._governor_reason = ""
         self._writer = Writer(
             project,
             Snapshots(Path(project.root)),
             self._notebook,
             self._run_pass,
             self._model_state,
+            held_back=self._why_held_back,
             idle=idle,
         )
         self._writer.start()
@@ -77,6 +83,15 @@ class GeneratorActor(Shell):
         if self._engine is None or self._engine.model != known["name"]:
             self._engine = ServeEngine(known["name"])
         return ModelState("ready", self._engine)
+
+    def _why_held_back(self) -> str:
+        """The governor's reason to hold background work back; asked at most once a second."""
+        now = time.monotonic()
+        if now - self._governor_asked_at >= GOVERNOR_EVERY_S:
+            self._governor_asked_at = now
+            state: GovernorState = ray.get(find_actor(GOVERNOR, self._namespace).state.remote())
+            self._governor_reason = "" if state.background_limit else state.reason or "no background work is allowed"
+        return self._governor_reason
 
     def _run_pass(
         self,

@@ -57,7 +57,8 @@ class Writer:
     """Works through the queue one module at a time; fills the queue with weak targets when it is empty and ``idle``.
 
     It waits for the verdicts of the newest revision before it starts, so its baseline is current, and for the model
-    while that is still loading, because whoever comes first takes the coverage that a test can gain.
+    while that is still loading, because whoever comes first takes the coverage that a test can gain. ``held_back`` says
+    why no background work may run now ('' when it may): a pass that had to wait would only use up its budget.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Writer:
         run_pass: PassRunner,
         model: Callable[[], ModelState],
         *,
+        held_back: Callable[[], str] = lambda: "",
         idle: bool = True,
         poll_s: float = 1.0,
         clock: Callable[[], float] = time.time,
@@ -77,6 +79,7 @@ class Writer:
         self._notebook = notebook
         self._run_pass = run_pass
         self._model = model
+        self._held_back = held_back
         self._idle = idle
         self._poll_s = poll_s
         self._clock = clock
@@ -106,6 +109,9 @@ class Writer:
 
     def step(self) -> bool:
         """Do one pass if there is anything to do; False when there was nothing."""
+        if reason := self._held_back():
+            self._say(f"waiting: {reason}")
+            return False
         model = self._model()
         snapshot = self._snapshots.take()
         if model.state == "loading":
@@ -154,7 +160,7 @@ class Writer:
         self._say(f"writing tests for {', '.join(target.qualname for target in wanted)} in {wanted[0].module}")
         kept = self._run_pass(snapshot, wanted, baseline, model.engine, jobs[0].lane, should_stop)
         if should_stop():
-            # Cut short by a save or a stop, not by a fault: the work is still to be done, with a clean record.
+            # Cut short by a save, a stop or the governor, not by a fault: it is still to be done, with a clean record.
             self._notebook.enqueue([replace(job, id=new_id("job"), attempts=0) for job in jobs])
             return
         attempted = dict(self._notebook.recall(ATTEMPTED) or {})
@@ -165,13 +171,14 @@ class Writer:
         log.info("kept %d tests for %s", kept, wanted[0].module)
 
     def _make_stop(self, wanted: Sequence[Target]) -> Callable[[], bool]:
-        """Stop when asked to, or when a file under work has changed: its tests would be about old code."""
+        """Stop when asked to or held back, or when a file under work has changed: its tests would be about old code."""
         files = {target.file for target in wanted}
         root = Path(self._project.root)
         stamps = {file: _stamp(root / file) for file in files}
 
         def should_stop() -> bool:
-            return self._stopping.is_set() or any(_stamp(root / file) != stamps[file] for file in files)
+            held = self._stopping.is_set() or bool(self._held_back())
+            return held or any(_stamp(root / file) != stamps[file] for file in files)
 
         return should_stop
 

@@ -133,3 +133,27 @@ def test_a_lost_model_leaves_the_job_in_the_queue(root: Path, project: Project, 
     work.start()
     work.stop()
     assert [j.target for j in reporter.pending_jobs()] == ["shop.pricing:net"]
+
+
+def test_work_that_is_held_back_waits_and_work_in_progress_goes_back_to_the_queue(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net")])
+    reasons = ["CPU of others at 90%"]
+    passes = Passes(during=lambda: reasons.append("CPU of others at 95%"))
+    work = Writer(
+        project,
+        Snapshots(root),
+        reporter,
+        passes,
+        lambda: ModelState("off"),
+        held_back=lambda: reasons[-1] if reasons else "",
+        idle=False,
+    )
+    assert not work.step()
+    assert passes.targets == []
+    reasons.clear()
+    assert work.step()
+    assert passes.targets == [["shop.pricing:net"]]
+    assert [(j.target, j.attempts) for j in reporter.pending_jobs()] == [("shop.pricing:net", 0)]
