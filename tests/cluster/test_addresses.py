@@ -10,7 +10,7 @@ import pytest
 from running import free_port
 
 from augment.actors.naming import PROTOCOL_VERSION, actor_name, namespace_of
-from augment.cluster.connect import check_reachable, find_address
+from augment.cluster.attach import check_reachable, find_address
 from augment.errors import ClusterError
 
 
@@ -40,7 +40,7 @@ def test_what_a_dead_cluster_left_behind_counts_for_nothing(tmp_path: Path) -> N
 
 
 def test_a_port_that_is_now_somebody_elses_is_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("augment.cluster.connect.psutil.process_iter", lambda _attributes: [])
+    monkeypatch.setattr("augment.cluster.attach.psutil.process_iter", lambda _attributes: [])
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
