@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from augment.actors.logs import start_logging
-from augment.cluster import Connection, connect, disconnect
+from augment.cluster import Connection, connect, disconnect, find_address
 from augment.commands.running import run_app
 from augment.config import LoadedSettings, Settings, load_settings
 from augment.records import Project
@@ -77,11 +77,12 @@ class Launch:
         # The web page's libraries take seconds to import: meanwhile Ray starts.
         warming = threading.Thread(target=_import_dashboard, daemon=True)
         warming.start()
-        say("starting Ray ..." if service.address is None else f"connecting to Ray at {service.address} ...")
+        address = find_address(service.address)
+        say("starting Ray ..." if address is None else f"connecting to Ray at {address} ...")
         from augment.actors.naming import namespace_of
 
         namespace = namespace_of(self._root)
-        self._connection = connect(service.address, namespace)
+        self._connection = connect(address or "local", namespace)
         how = "embedded" if self._connection.embedded else "attached"
         say(f"Ray is up ({how}, {self._connection.address}); starting the actors ...")
         url = f"http://{_shown(service.host)}:{service.port}"

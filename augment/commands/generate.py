@@ -136,7 +136,6 @@ def _engine_spec(settings: Settings, without: Sequence[str]) -> EngineSpec | Non
         engine=model.engine,
         threads=model.threads,
         kv_cache_gb=model.kv_cache_gb,
-        nice=10,  # the gates go first: their bursts are short, and what they find out saves prompts
     )
 
 

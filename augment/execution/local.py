@@ -25,8 +25,8 @@ from augment.records import Fault, FaultKind, Lane
 from augment.seams import Batch, BatchResult, VerdictSink
 
 _VERDICT_OUTPUT = 64 * 1024
-_BACKGROUND_NICENESS = 19
-"""Of batches that nobody waits for: as polite as the model, so that the two share what users and verdicts leave."""
+_BACKGROUND_NICENESS = 15
+"""Of batches that nobody waits for. Before the model (19), which always has more to write; judging brings the tests."""
 """Characters kept of one test's output."""
 
 
