@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
@@ -19,7 +20,6 @@ from augment.cluster import Connection, connect, disconnect, find_address
 from augment.commands.running import run_app
 from augment.config import LoadedSettings, Settings, load_settings
 from augment.records import Project
-from augment.seams import Limits
 from augment.service.preflight import (
     check_folder,
     check_imports,
@@ -29,6 +29,7 @@ from augment.service.preflight import (
     free_port,
     write_service,
 )
+from augment.wiring import engine_spec, generation_settings, suite_limits
 
 if TYPE_CHECKING:
     from augment.actors.fleet import Fleet, FleetSpec
@@ -40,9 +41,6 @@ log = logging.getLogger("augment.launch")
 
 CALL_SHARE = 0.6
 """Of a module's budget: the longest call of the model, so that what it writes can still be judged."""
-
-CHARACTERS_PER_TOKEN = 4
-"""Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
 
 
 def say(text: str) -> None:
@@ -73,7 +71,7 @@ class Launch:
     def start(self) -> str:
         """Start everything; returns the dashboard's address."""
         service = self._settings.service
-        spec = self._model_spec()
+        spec = engine_spec(self._settings.model)
         # The web page's libraries take seconds to import: meanwhile Ray starts.
         warming = threading.Thread(target=_import_dashboard, daemon=True)
         warming.start()
@@ -140,29 +138,8 @@ class Launch:
         self._fleet.await_ready()
         log.info("dashboard at %s", url)
 
-    def _model_spec(self) -> EngineSpec | None:
-        """What to serve; None without a model. Raises ModelError when its file is not there."""
-        from augment.serve import EngineSpec, locate_model
-
-        settings = self._settings.model
-        if not settings.enabled:
-            return None
-        locate_model(settings.model_name, settings.path)
-        return EngineSpec(
-            model=settings.model_name,
-            engine=settings.engine,
-            source=settings.source,
-            path=settings.path,
-            threads=settings.threads,
-            kv_cache_gb=settings.kv_cache_gb,
-            max_ongoing=settings.max_ongoing,
-            max_queued=settings.max_queued,
-            num_gpus=settings.num_gpus,
-        )
-
     def _fleet_spec(self, namespace: str, node_id: str, model: str | None) -> FleetSpec:
         from augment.actors.fleet import FleetSpec
-        from augment.generation import GenerationSettings
 
         wanted = self._settings.generator
         return FleetSpec(
@@ -171,28 +148,13 @@ class Launch:
             node_id=node_id,
             slots=wanted.max_concurrent or max(2, (os.cpu_count() or 2) - 1),
             threshold=wanted.resource_threshold,
-            limits=Limits(
-                wall_s=wanted.batch_timeout_s,
-                test_s=wanted.test_timeout_s,
-                memory_bytes=wanted.batch_memory_mb * 2**20,
-            ),
+            limits=suite_limits(wanted),
             generation=replace(
-                GenerationSettings(),
-                kinds=wanted.test_types,
-                generators=wanted.generators,
-                temperature=wanted.temperature,
-                max_length=wanted.max_length,
-                samples=wanted.samples,
-                prompt_chars=wanted.max_prompt_tokens * CHARACTERS_PER_TOKEN,
-                output=wanted.output_dir,
-                merge=wanted.merge,
-                accept=wanted.accept,
-                budget_s_per_module=wanted.budget_seconds_per_module,
+                generation_settings(wanted),
                 # Nobody waits for these tests: more prompts at once are more tokens a second (62 for 8, 17 for one).
                 model_first=True,
                 prompts_per_call=8,
                 call_s=wanted.budget_seconds_per_module * CALL_SHARE,
-                seed=wanted.seed or 0,
             ),
             idle=wanted.idle,
             log_dir=str(self._log_dir),
@@ -203,7 +165,7 @@ class Launch:
 
 
 def _import_dashboard() -> None:
-    pass
+    importlib.import_module("augment.dashboard.pages")
 
 
 def _shown(host: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +20,13 @@ from augment.config import Settings, load_settings
 from augment.errors import ProjectError, SettingsError
 from augment.execution import LocalExecutor, find_interpreter, probe_interpreter
 from augment.generation import GATES, GenerationPass, GenerationSettings, NullSink, PassResult, measure_baseline
-from augment.records import Admission, Finding, Project, Target, TestKind
-from augment.seams import Limits, ReportSink
-from augment.serve import EngineSpec, LocalEngine, load_engine, locate_model
+from augment.records import Admission, Finding, Project, Target
+from augment.seams import ReportSink
+from augment.serve import EngineSpec, LocalEngine, load_engine
 from augment.service import state_folder
 from augment.service.preflight import read_service
 from augment.store import Reporter, Store, StoreError
+from augment.wiring import engine_spec, generation_settings, suite_limits
 
 
 def register(app: typer.Typer) -> None:
@@ -110,33 +111,14 @@ def _pass_settings(settings: Settings, without: Sequence[str]) -> GenerationSett
         raise SettingsError(
             f"--without {unknown[0]}: no generator or gate of that name; known: {', '.join(sorted(known))}"
         )
-    return GenerationSettings(
-        kinds=tuple(TestKind(kind) for kind in wanted.test_types),
-        generators=tuple(wanted.generators),
-        without=frozenset(without),
-        temperature=wanted.temperature,
-        max_length=wanted.max_length,
-        samples=wanted.samples,
-        output=wanted.output_dir,
-        merge=wanted.merge,
-        accept=wanted.accept,
-        budget_s_per_module=wanted.budget_seconds_per_module,
-        seed=wanted.seed if wanted.seed is not None else int.from_bytes(os.urandom(3), "big"),
-    )
+    return replace(generation_settings(wanted), without=frozenset(without))
 
 
 def _engine_spec(settings: Settings, without: Sequence[str]) -> EngineSpec | None:
     """What to load; None without a model. Raises ModelError at once when its file is not there."""
-    model = settings.model
-    if not model.enabled or "model" in without or "model" not in settings.generator.generators:
+    if "model" in without or "model" not in settings.generator.generators:
         return None
-    return EngineSpec(
-        model=model.model_name,
-        path=str(locate_model(model.model_name, model.path)),
-        engine=model.engine,
-        threads=model.threads,
-        kv_cache_gb=model.kv_cache_gb,
-    )
+    return engine_spec(settings.model)
 
 
 def _chosen(project: Project, what: Sequence[str]) -> list[Target]:
@@ -182,7 +164,7 @@ def _run(
     spec: EngineSpec | None,
 ) -> PassResult:
     """The model loads while the existing suite runs for the baseline; neither counts towards the budget."""
-    limits = Limits(wall_s=settings.generator.batch_timeout_s, test_s=settings.generator.test_timeout_s)
+    limits = suite_limits(settings.generator)
     scratch = state_folder(Path(project.root)) / "work"
     console = Console(stderr=True)
     with ExitStack() as stack, _loading(spec) as engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ def page(summary: Mapping[str, Any], model_endpoint: str | None) -> str:
     return (
         f"{_banner(summary)}{_tiles(summary)}"
         f'<div class="columns"><div>{_broken(summary)}{_faults(summary)}{_last_run(summary)}</div>'
-        f"<div>{_written(summary)}{_now(summary)}{_machine(summary, model_endpoint)}</div></div>"
+        f"<div>{_now(summary)}{_written(summary)}{_machine(summary, model_endpoint)}</div></div>"
     )
 
 
@@ -127,12 +128,20 @@ def _written(summary: Mapping[str, Any]) -> str:
     return card("Written lately", "".join(admission_row(admission) for admission in recent))
 
 
+def author(admission: Mapping[str, Any]) -> str:
+    """Who wrote a generated test, in short: the model without its maker or folder, else the generator."""
+    model = str(admission["model"] or "").rstrip("/\\")
+    return re.split(r"[/\\]", model)[-1] or str(admission["generator"])
+
+
 def admission_row(admission: Mapping[str, Any], *, chosen: bool = False) -> str:
     """A generated test in a list."""
     state = {"held": chip("warn", "review"), "rejected": chip("quiet", "rejected")}.get(admission["state"], "")
+    target, reason = admission["target"], admission["reason"]
+    told = reason if target in reason else f"{reason}, testing {target}"
     inner = (
         f'<span class="two"><b>{text(admission["nodeid"].rpartition("::")[2])}</b>'
-        f"<small>{text(admission['target'])} &middot; {text(admission['reason'])}</small></span>"
+        f"<small>by {text(author(admission))} &middot; {text(told)}</small></span>"
         f'<span class="grow"></span>{state}<small>{ago(admission["created_at"])}</small>'
     )
     return link("test", admission["id"], inner, "chosen" if chosen else "")

@@ -1,0 +1,57 @@
+"""From settings to what the parts take: said once for launch and for the commands."""
+
+from __future__ import annotations
+
+import os
+
+from augment.config import GeneratorSettings, ModelSettings
+from augment.generation import GenerationSettings
+from augment.seams import Limits
+from augment.serve import EngineSpec, locate_model
+
+CHARACTERS_PER_TOKEN = 4
+"""Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
+
+
+def engine_spec(model: ModelSettings) -> EngineSpec | None:
+    """What to load; None where the settings switch the model off. Raises ModelError when its file is not there."""
+    if not model.enabled:
+        return None
+    locate_model(model.model_name, model.path)
+    return EngineSpec(
+        model=model.model_name,
+        engine=model.engine,
+        source=model.source,
+        path=model.path,
+        threads=model.threads,
+        kv_cache_gb=model.kv_cache_gb,
+        max_ongoing=model.max_ongoing,
+        max_queued=model.max_queued,
+        num_gpus=model.num_gpus,
+    )
+
+
+def generation_settings(wanted: GeneratorSettings) -> GenerationSettings:
+    """How a pass proposes, judges and keeps. Without a seed in the settings a new one is drawn."""
+    return GenerationSettings(
+        kinds=wanted.test_types,
+        generators=wanted.generators,
+        temperature=wanted.temperature,
+        max_length=wanted.max_length,
+        samples=wanted.samples,
+        prompt_chars=wanted.max_prompt_tokens * CHARACTERS_PER_TOKEN,
+        output=wanted.output_dir,
+        merge=wanted.merge,
+        accept=wanted.accept,
+        budget_s_per_module=wanted.budget_seconds_per_module,
+        seed=wanted.seed if wanted.seed is not None else int.from_bytes(os.urandom(3), "big"),
+    )
+
+
+def suite_limits(wanted: GeneratorSettings) -> Limits:
+    """What a batch of the user's own tests may use."""
+    return Limits(
+        wall_s=wanted.batch_timeout_s,
+        test_s=wanted.test_timeout_s,
+        memory_bytes=wanted.batch_memory_mb * 2**20,
+    )
