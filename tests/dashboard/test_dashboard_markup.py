@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from augment.dashboard import CachedReader, markup
 from augment.dashboard.charts import resources_page
+from augment.dashboard.overview import admission_row
 from augment.dashboard.pages import Views
 
 ALLOWED_TAGS = {
@@ -108,6 +109,35 @@ def test_buttons_stand_only_where_there_is_something_to_decide(tmp_path: Path) -
     assert views.review("accept", "adm-held") == ""
     assert "does not wait" in views.review("accept", "adm-held")
     assert "data-accept" not in views.draw("", "adm-held")["test"]
+    reporter.close()
+
+
+@pytest.mark.parametrize(
+    ("generator", "model", "words"),
+    [
+        ("model", "Qwen/Qwen2.5-Coder-1.5B-Instruct", "by Qwen2.5-Coder-1.5B-Instruct"),
+        ("model", "/models/tiny.gguf", "by tiny.gguf"),
+        ("model", "C:\\models\\tiny\\", "by tiny"),
+        ("search", None, "by search"),
+    ],
+)
+def test_a_list_of_tests_says_who_wrote_each_and_names_its_target_once(
+    generator: str, model: str | None, words: str
+) -> None:
+    admission = {
+        "id": "adm-1", "nodeid": "t.py::test_it", "target": "shop:price", "generator": generator, "model": model,
+        "reason": "covers 2 new lines, testing shop:price", "state": "kept", "created_at": 1.0,
+    }  # fmt: skip
+    for reason in (admission["reason"], "covers 2 new lines"):
+        shown = parsed(admission_row(admission | {"reason": reason})).text
+        assert f"{words} · covers 2 new lines, testing shop:price" in shown
+
+
+def test_what_is_done_now_stands_above_what_was_written(tmp_path: Path) -> None:
+    reporter = open_reporter(tmp_path)
+    fill(reporter)
+    summary = Views(CachedReader(reporter), None, "shop", None, None).draw("", "")["summary"]
+    assert summary.index("Doing now") < summary.index("Written lately")
     reporter.close()
 
 
