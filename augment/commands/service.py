@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from augment.errors import AugmentError, ProjectError
 from augment.service.preflight import ServiceRecord, clear_service, read_service
 
+_FAILING_SHOWN = 10
 STOP_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 5.0
 
@@ -42,9 +44,22 @@ def status(
     minutes = (time.time() - running.started_at) / 60
     typer.echo(f"Augment runs on {project.resolve()} (pid {running.pid}, for {minutes:.0f} min): {running.url}")
     typer.echo(f"model: {health.get('model')} {health.get('model_name', '')}".rstrip())
-    counts = summary.get("tests", {})
-    if isinstance(counts, dict):
-        typer.echo("tests: " + ", ".join(f"{number} {name}" for name, number in counts.items() if number))
+    for line in _told(summary):
+        typer.echo(line)
+
+
+def _told(summary: Mapping[str, Any]) -> list[str]:
+    """The state in a few lines: what is broken, what was written, what is being done."""
+    tests, written = summary["tests"], summary["admissions"]
+    lines = [
+        "tests: " + (", ".join(f"{number} {name}" for name, number in tests.items() if number) or "none known yet")
+    ]
+    lines += [f"  {test['outcome']} {test['nodeid']}" for test in summary["failing"][:_FAILING_SHOWN]]
+    more = len(summary["failing"]) - _FAILING_SHOWN
+    lines += [f"  and {more} more"] if more > 0 else []
+    lines.append(f"written: {written['kept']} kept, {written['held']} waiting for review")
+    lines += [f"now: {activity['part']}: {activity['text']}" for activity in summary["activities"]]
+    return lines
 
 
 def stop(project: ProjectArgument = Path()) -> None:

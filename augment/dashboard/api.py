@@ -68,14 +68,14 @@ def _reading(reader: CachedReader) -> APIRouter:
         except ReporterUnavailableError:
             raise
         except AugmentError as error:
-            raise HTTPException(404, str(error)) from error
+            raise HTTPException(404, _no_run(after or "")) from error
 
     @router.get("/runs/{run_id}")
     def run(run_id: str) -> dict[str, Any]:
         """One run with its verdicts and their output."""
         found = reader.run(run_id)
         if found is None:
-            raise HTTPException(404, f"no run is called {run_id[:200]!r}")
+            raise HTTPException(404, _no_run(run_id))
         return found
 
     @router.get("/resources")
@@ -85,6 +85,10 @@ def _reading(reader: CachedReader) -> APIRouter:
 
     _add_lists(router, reader)
     return router
+
+
+def _no_run(run_id: str) -> str:
+    return f"no run is called {run_id[:200]!r}"
 
 
 def _add_lists(router: APIRouter, reader: CachedReader) -> None:

@@ -49,6 +49,8 @@ def _chart(key: str, label: str, samples: Sequence[Mapping[str, Any]]) -> str:
     line = " ".join(scale(at, share) for at, share in known)
     grid = "".join(f'<line x1="0" x2="{_WIDTH}" y1="{y}" y2="{y}"/>' for y in (0, _HEIGHT // 2, _HEIGHT))
     newest = known[-1][1]
+    own = samples[-1].get("own_cpu") if key == "cpu" else None
+    part = "" if own is None else f"{own:.0%} Augment's own, "
     level = "hot" if newest >= 0.9 else "warm" if newest >= 0.7 else "cool"
     minutes = f"last {span / 60:.0f} min" if span >= 90 else f"last {span:.0f} s"
     svg = (
@@ -56,4 +58,4 @@ def _chart(key: str, label: str, samples: Sequence[Mapping[str, Any]]) -> str:
         f'role="img" aria-label="{text(label)} {newest:.0%}"><g class="grid">{grid}</g>'
         f'<polygon points="0,{_HEIGHT} {line} {_WIDTH},{_HEIGHT}"/><polyline points="{line}"/></svg>'
     )
-    return card(label, svg, f'<b class="level {level}">{newest:.0%}</b> <small>{text(minutes)}</small>')
+    return card(label, svg, f'<b class="level {level}">{newest:.0%}</b> <small>{text(part + minutes)}</small>')

@@ -10,6 +10,7 @@ from augment.dashboard.markup import (
     ago,
     card,
     chip,
+    count,
     count_bar,
     cut,
     empty,
@@ -149,7 +150,7 @@ def _evidence(admission: Mapping[str, Any]) -> str:
         ("tests", admission["target"]),
         ("written by", " / ".join(filter(None, (admission["generator"], admission["model"], admission["origin"])))),
         ("kind", admission["kind"] + (", expected values as observed" if admission["characterization"] else "")),
-        ("adds", f"{admission['lines_gained']} lines, {admission['branches_gained']} branches"),
+        ("adds", f"{count(admission['lines_gained'], 'line')}, {count(admission['branches_gained'], 'branch', 'es')}"),
         ("mutants killed", "not tried" if killed is None else str(killed)),
         ("passed", f"{admission['runs']} runs, varied"),
     ]

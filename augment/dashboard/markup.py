@@ -72,6 +72,11 @@ def nodeid(value: str) -> str:
     return f'<code class="nodeid" title="{text(value)}"><span>{broken}::</span><wbr><b>{text(name)}</b></code>'
 
 
+def name_of_test(value: str) -> str:
+    """The own name of a test with this id; a long one breaks at its underscores rather than anywhere."""
+    return text(value.rpartition("::")[2]).replace("_", "_<wbr>")
+
+
 def link(kind: str, identifier: str, inner: str, extra: str = "") -> str:
     """A link that selects something in the page (and, opened in a new tab, leads there too). ``inner`` is HTML."""
     address = f"?{kind}={quote(identifier, safe='')}"
@@ -95,12 +100,17 @@ def python_source(source: str) -> str:
     return f'<pre class="source">{body}</pre>'
 
 
+def count(number: int, one: str, ending: str = "s") -> str:
+    """A number with its noun: "1 branch", "2 branches"."""
+    return f"{number:,} {one}{'' if number == 1 else ending}"
+
+
 def count_bar(counts: Mapping[str, Any]) -> str:
     """Counts of a run as a thin bar and in words."""
     total = sum(counts.values())
-    shown = [(name, count) for name, count in counts.items() if count]
-    bar = "".join(f'<i class="{name}" style="flex-grow:{count}"></i>' for name, count in shown if name in OUTCOME_WORDS)
-    words = " ".join(f'<span class="n {name}">{count} {OUTCOME_WORDS.get(name, "")}</span>' for name, count in shown)
+    shown = [(name, tests) for name, tests in counts.items() if tests]
+    bar = "".join(f'<i class="{name}" style="flex-grow:{tests}"></i>' for name, tests in shown if name in OUTCOME_WORDS)
+    words = " ".join(f'<span class="n {name}">{tests} {OUTCOME_WORDS.get(name, "")}</span>' for name, tests in shown)
     return f'<span class="bar">{bar}</span><span class="counts">{words if total else "no verdict yet"}</span>'
 
 

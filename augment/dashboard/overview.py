@@ -6,7 +6,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from augment.dashboard.markup import ago, card, chip, count_bar, empty, link, nodeid, pill, python_source, text
+from augment.dashboard.markup import (
+    ago,
+    card,
+    chip,
+    count_bar,
+    empty,
+    link,
+    name_of_test,
+    nodeid,
+    pill,
+    python_source,
+    text,
+)
 
 _SHOWN = 30
 _MODEL_WORDS = {
@@ -140,7 +152,7 @@ def admission_row(admission: Mapping[str, Any], *, chosen: bool = False) -> str:
     target, reason = admission["target"], admission["reason"]
     told = reason if target in reason else f"{reason}, testing {target}"
     inner = (
-        f'<span class="two"><b>{text(admission["nodeid"].rpartition("::")[2])}</b>'
+        f'<span class="two"><b>{name_of_test(admission["nodeid"])}</b>'
         f"<small>by {text(author(admission))} &middot; {text(told)}</small></span>"
         f'<span class="grow"></span>{state}<small>{ago(admission["created_at"])}</small>'
     )

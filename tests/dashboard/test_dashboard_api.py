@@ -94,6 +94,8 @@ def test_wrong_questions_get_json_with_a_detail(client: httpx.Client, path: str,
     answer = client.get(f"{API}/{path}")
     assert answer.status_code == status
     assert answer.json()["detail"]
+    if "run-99" in path:
+        assert answer.json()["detail"] == "no run is called 'run-99'"
 
 
 # --------------------------------------------------------------------------- review

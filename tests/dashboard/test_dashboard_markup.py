@@ -133,6 +133,18 @@ def test_a_list_of_tests_says_who_wrote_each_and_names_its_target_once(
         assert f"{words} · covers 2 new lines, testing shop:price" in shown
 
 
+def test_numbers_come_with_their_noun_and_long_names_break_at_underscores() -> None:
+    assert [markup.count(number, "branch", "es") for number in (0, 1, 2)] == ["0 branches", "1 branch", "2 branches"]
+    assert markup.name_of_test("t.py::test_<it>") == "test_<wbr>&lt;it&gt;"
+
+
+def test_the_chart_of_the_cpu_tells_augments_own_part() -> None:
+    sample = {"at": 1.0, "cpu": 0.9, "memory": 0.2, "disk": 0.3, "gpu": None, "gpu_memory": None, "own_cpu": 0.4}
+    shown = parsed(resources_page([sample])).text
+    assert re.search("CPU.*90%.*40% Augment.s own.*Memory", shown, re.DOTALL)
+    assert shown.count("own") == 1
+
+
 def test_what_is_done_now_stands_above_what_was_written(tmp_path: Path) -> None:
     reporter = open_reporter(tmp_path)
     fill(reporter)
