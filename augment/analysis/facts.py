@@ -10,7 +10,7 @@ from functools import cached_property
 from augment.analysis.imports import names_of
 from augment.analysis.project import in_tests, is_test_file, module_of
 from augment.analysis.source import Definition, Function, dotted_name, parse, statements
-from augment.analysis.targets import Defined, defined_in, is_abstract
+from augment.analysis.targets import Defined, defined_in, is_abstract, is_stub
 from augment.records import Project
 
 MAX_REEXPORTS = 6
@@ -194,30 +194,33 @@ class ProjectFacts:
         return line
 
     def abstract_methods(self, found: Found) -> tuple[str, ...]:
-        """Abstract methods that a class still lacks; for a protocol, all of its methods."""
+        """Abstract methods that a class still lacks; for a protocol, its methods without a body."""
         line = self.bases(found)
         defined: set[str] = set()
         lacking: dict[str, None] = {}
         protocol = is_protocol(found.item.node)
         for item in line:
             for method in methods_of(item.item.node):
-                if (is_abstract(method) or protocol) and method.name not in defined:
+                if (is_abstract(method) or (protocol and is_stub(method))) and method.name not in defined:
                     lacking[method.name] = None
                 defined.add(method.name)
         return tuple(lacking)
 
     def concrete_subclasses(self, found: Found) -> tuple[str, ...]:
         """Ids of the classes that stand in for an abstract class: by inheritance, or by shape for a protocol."""
-        wanted = set(self.abstract_methods(found)) if is_protocol(found.item.node) else set()
+        wanted = self._method_names(found) if is_protocol(found.item.node) else set()
         hits = []
         for item in self.classes:
             if item.id == found.id or is_protocol(item.item.node) or self.abstract_methods(item):
                 continue
             line = self.bases(item)
-            has = {method.name for above in line for method in methods_of(above.item.node)}
-            if any(above.id == found.id for above in line) or (wanted and wanted <= has):
+            if any(above.id == found.id for above in line) or (wanted and wanted <= self._method_names(item)):
                 hits.append(item.id)
         return tuple(hits)
+
+    def _method_names(self, found: Found) -> set[str]:
+        """Names of a class's methods, inherited ones included."""
+        return {method.name for above in self.bases(found) for method in methods_of(above.item.node)}
 
     def _step(self, facts: ModuleFacts, head: str, tail: str) -> tuple[ModuleFacts, str] | None:
         """Follow the import of ``head`` one module further."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from augment.analysis.facts import Found, ProjectFacts, methods_of
+from augment.analysis.facts import Found, ProjectFacts, is_protocol, methods_of
 from augment.analysis.model import Parameter, ParameterKind, ProjectType, TypeKind
 from augment.analysis.source import Function, decorator_names, dotted_name
 
@@ -88,7 +88,7 @@ def type_of(facts: ProjectFacts, found: Found, name: str) -> ProjectType:
         kind, members = TypeKind.ENUM, _enum_members(node)
     elif "TypedDict" in outside:
         kind = TypeKind.TYPED_DICT
-    elif facts.abstract_methods(found):
+    elif facts.abstract_methods(found) or is_protocol(node):
         kind = TypeKind.ABSTRACT
     concrete = facts.concrete_subclasses(found) if kind is TypeKind.ABSTRACT else ()
     return ProjectType(

@@ -234,10 +234,10 @@ def _names_from(tree: ast.Module, project: set[str]) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in project:
             names |= set(import_bindings(node))
     grew = True
-    while grew:  # helpers and subclasses defined in the test carry project code on
+    while grew:  # helpers and subclasses defined beside the test or inside it carry project code on
         carriers = {
             node.name
-            for node in tree.body
+            for node in ast.walk(tree)
             if isinstance(node, FunctionNode | ast.ClassDef) and loaded_names(node) & names
         }
         grew = not carriers <= names

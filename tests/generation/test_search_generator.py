@@ -170,6 +170,40 @@ def test_an_abstract_owner_without_subclasses_gets_a_minimal_one_in_the_test(pro
     assert "subject = Minimal()" in first
 
 
+def test_a_minimal_subclass_returns_what_the_abstract_methods_declare(propose):
+    source = """
+    from abc import ABC, abstractmethod
+    class Shape(ABC):
+        @abstractmethod
+        def size(self) -> int: ...
+        @property
+        @abstractmethod
+        def title(self) -> str: ...
+        @abstractmethod
+        async def load(self) -> list[int]: ...
+        def is_big(self): return self.size() > 2
+    """
+    first = propose(source, "Shape.is_big")[0].source
+    assert "        def size(self, *args, **kwargs): return 3\n" in first
+    assert "        title = '" in first
+    assert "        async def load(self, *args, **kwargs): return [" in first
+
+
+def test_a_protocols_own_bodies_and_attributes_stay_what_is_tested(propose):
+    source = """
+    from typing import Protocol
+    class Named(Protocol):
+        name: str
+        def title(self) -> str: ...
+        def greet(self) -> str:
+            return self.name + self.title()
+    """
+    first = propose(source, "Named.greet")[0].source
+    assert "        name = '" in first
+    assert "def title(" in first
+    assert "def greet(" not in first
+
+
 @pytest.mark.parametrize(
     ("source", "name", "expected"),
     [

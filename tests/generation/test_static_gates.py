@@ -68,6 +68,8 @@ def test_what_asserts_nothing_about_behaviour_is_turned_away(
         "rows = []\n    apply_discount(rows, 1)\n    assert rows == [1]",
         "with pytest.raises(ValueError):\n        apply_discount(-1, 'gold')",
         "with pytest.raises(ValueError) as error:\n        apply_discount(-1, 'gold')\n    assert 'neg' in str(error)",
+        "class Mine(Cart):\n        pass\n    assert Mine().total() == 2",
+        "async def collected():\n        return [item async for item in Cart()]\n    assert run(collected()) == [1]",
         "for price in (1, 2):\n        total = apply_discount(price, 'gold')\n        assert total > 0",
     ],
 )

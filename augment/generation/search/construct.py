@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from augment.analysis import Parameter, ParameterKind, ProjectType, TargetContext, TypeKind
 from augment.generation.search.guards import Guards
@@ -198,12 +198,39 @@ class Maker:
 
     def _minimal(self, owner: ProjectType, depth: int) -> list[Value]:
         """Instances of a subclass made in the test, for an abstract class that nothing in the project implements."""
-        base = _of_class(owner, "")
-        methods = [f"    def {name}(self, *args, **kwargs): return None" for name in self._context.abstract_methods]
+        body, imports = ["    pass"], set(_of_class(owner, "").imports)
+        for line, needed in self._stand_ins(depth + 1):
+            body.append(f"    {line}")
+            imports |= needed
         made = Value(
-            "Minimal", "", base.imports, setup=(f"class Minimal({owner.qualname}):", *(methods or ["    pass"]))
+            "Minimal", "", frozenset(imports), setup=(f"class Minimal({owner.qualname}):", *(body[1:] or body))
         )
         return [_joined(made, arguments) for arguments in self._argument_lists(owner, depth)]
+
+    def _stand_ins(self, depth: int) -> Iterator[tuple[str, frozenset[str]]]:
+        """What a minimal subclass defines, and the imports of each: abstract methods that return a value of the type
+        they declare, as properties and coroutines where they are declared so, and the attributes of a protocol."""
+        node = _class_in(self._context.class_skeleton)
+        if "Protocol" in " ".join(ast.unparse(base) for base in node.bases):
+            for item in node.body:
+                if isinstance(item, ast.AnnAssign) and item.value is None and isinstance(item.target, ast.Name):
+                    text, imports = self._returned(item.annotation, item.target.id, depth)
+                    yield f"{item.target.id} = {text}", imports
+        methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)}
+        for name in self._context.abstract_methods:
+            method = methods.get(name)
+            text, imports = self._returned(method.returns if method else None, name, depth)
+            if method and any(ast.unparse(item).endswith("property") for item in method.decorator_list):
+                yield f"{name} = {text}", imports
+            else:
+                start = "async def" if isinstance(method, ast.AsyncFunctionDef) else "def"
+                yield f"{start} {name}(self, *args, **kwargs): return {text}", imports
+
+    def _returned(self, annotation: ast.expr | None, name: str, depth: int) -> tuple[str, frozenset[str]]:
+        """A value of an annotated type that needs no lines of its own, and its imports; None where nothing is known."""
+        found = self.for_annotation(ast.unparse(annotation), name, depth) if annotation is not None else []
+        plain = next((value for value in found if not value.setup and not value.fixtures), literal(None))
+        return plain.text, plain.imports
 
     def _argument_lists(self, owner: ProjectType, depth: int) -> list[list[Value]]:
         """The required arguments; then one of the arguments varied at a time."""
@@ -230,6 +257,15 @@ class Maker:
 
 
 # --------------------------------------------------------------------------- internals
+
+
+def _class_in(skeleton: str) -> ast.ClassDef:
+    """The class that a skeleton shows; an empty one where it cannot be read."""
+    try:
+        found = [node for node in ast.parse(skeleton).body if isinstance(node, ast.ClassDef)]
+    except SyntaxError:
+        found = []
+    return found[0] if found else ast.ClassDef("Minimal", [], [], [], [])
 
 
 def _of_class(owner: ProjectType, suffix: str, label: str = "") -> Value:
