@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from augment.dashboard.markup import (
     ago,
+    breakable,
     card,
     chip,
     count,
@@ -39,7 +40,7 @@ def run_list(runs: Sequence[Mapping[str, Any]], chosen: str) -> str:
 
 def _run_row(run: Mapping[str, Any], chosen: bool) -> str:
     inner = (
-        f'<span class="two"><span>{chip(_lane(run), run["lane"])}<b>{text(run["reason"])}</b></span>'
+        f'<span class="two"><span>{chip(_lane(run), run["lane"])}<b>{breakable(run["reason"])}</b></span>'
         f"{count_bar(run['counts'])}</span>"
         f'<span class="grow"></span><span class="two end">{_state(run)}<small>{ago(run["started_at"])}</small></span>'
     )

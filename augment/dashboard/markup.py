@@ -72,9 +72,14 @@ def nodeid(value: str) -> str:
     return f'<code class="nodeid" title="{text(value)}"><span>{broken}::</span><wbr><b>{text(name)}</b></code>'
 
 
+def breakable(value: object) -> str:
+    """Text whose long names and paths may break after an underscore or a slash, rather than anywhere."""
+    return text(value).replace("_", "_<wbr>").replace("/", "/<wbr>")
+
+
 def name_of_test(value: str) -> str:
-    """The own name of a test with this id; a long one breaks at its underscores rather than anywhere."""
-    return text(value.rpartition("::")[2]).replace("_", "_<wbr>")
+    """The own name of a test with this id."""
+    return breakable(value.rpartition("::")[2])
 
 
 def link(kind: str, identifier: str, inner: str, extra: str = "") -> str:
@@ -90,7 +95,7 @@ def empty(title: str, hint: str) -> str:
 
 def card(title: str, body: str, note: str = "") -> str:
     """A titled box. ``body`` and ``note`` are HTML."""
-    return f'<section class="card"><header><h3>{text(title)}</h3><span>{note}</span></header>{body}</section>'
+    return f'<section class="card"><header><h3>{breakable(title)}</h3><span>{note}</span></header>{body}</section>'
 
 
 def python_source(source: str) -> str:

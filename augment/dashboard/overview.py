@@ -8,6 +8,7 @@ from typing import Any
 
 from augment.dashboard.markup import (
     ago,
+    breakable,
     card,
     chip,
     count_bar,
@@ -153,8 +154,8 @@ def admission_row(admission: Mapping[str, Any], *, chosen: bool = False) -> str:
     told = reason if target in reason else f"{reason}, testing {target}"
     inner = (
         f'<span class="two"><b>{name_of_test(admission["nodeid"])}</b>'
-        f"<small>by {text(author(admission))} &middot; {text(told)}</small></span>"
-        f'<span class="grow"></span>{state}<small>{ago(admission["created_at"])}</small>'
+        f"<small>by {text(author(admission))} &middot; {breakable(told)}</small></span>"
+        f'<span class="grow"></span><span class="two end">{state}<small>{ago(admission["created_at"])}</small></span>'
     )
     return link("test", admission["id"], inner, "chosen" if chosen else "")
 
@@ -190,7 +191,7 @@ def _last_run(summary: Mapping[str, Any]) -> str:
     last = summary["last_run"]
     if last is None:
         return ""
-    inner = f'<span class="two"><b>{text(last["reason"])}</b>{count_bar(last["counts"])}</span>'
+    inner = f'<span class="two"><b>{breakable(last["reason"])}</b>{count_bar(last["counts"])}</span>'
     return card("Last run", link("run", last["id"], inner), ago(last["finished_at"] or last["started_at"]))
 
 

@@ -136,6 +136,7 @@ def test_a_list_of_tests_says_who_wrote_each_and_names_its_target_once(
 def test_numbers_come_with_their_noun_and_long_names_break_at_underscores() -> None:
     assert [markup.count(number, "branch", "es") for number in (0, 1, 2)] == ["0 branches", "1 branch", "2 branches"]
     assert markup.name_of_test("t.py::test_<it>") == "test_<wbr>&lt;it&gt;"
+    assert markup.breakable("saved a/b_c.py") == "saved a/<wbr>b_<wbr>c.py"
 
 
 def test_the_chart_of_the_cpu_tells_augments_own_part() -> None:
