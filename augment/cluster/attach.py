@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from augment.errors import ClusterError
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 4.0
-"""Ray itself waits two minutes for a dead address, so a plain TCP connection is tried first."""
+CONNECT_TIMEOUT_S = 3.0
+"""Ray itself waits up to two minutes for a dead address, so it is asked for its cluster's id first."""
+
+CLUSTER_ID_METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 
 WORKER_NICENESS = "5"
 """Ray's default of 15 would starve verdicts behind any build; the model raises its own niceness further."""
@@ -54,7 +57,7 @@ def find_address(explicit: str | None, environ: Mapping[str, str] | None = None)
 
 
 def check_reachable(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-    """Raise ClusterError unless something accepts TCP connections at ``host:port``."""
+    """Raise ClusterError unless a Ray cluster answers at ``host:port`` within ``timeout_s``."""
     if address.startswith("ray://"):
         raise ClusterError(
             f"{address}: the Ray client protocol is not supported; give the address that `ray status` shows, HOST:6379"
@@ -62,13 +65,33 @@ def check_reachable(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise ClusterError(f"{address!r} is no Ray address: expected HOST:PORT, such as 127.0.0.1:6379")
+    deadline = time.monotonic() + timeout_s
     try:
         socket.create_connection((host, int(port)), timeout=timeout_s).close()
-    except OSError as error:
+        trouble = _cluster_trouble(address, deadline - time.monotonic())
+    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
+        trouble = getattr(error, "strerror", None) or str(error)
+    if trouble:
         raise ClusterError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}): "
+            f"no Ray cluster answers at {address} ({trouble}): "
             "check the address with `ray status`, or leave --address out to start an embedded Ray"
-        ) from error
+        )
+
+
+def _cluster_trouble(address: str, timeout_s: float) -> str:
+    """Why what listens at ``address`` is no Ray; "" where it is one. Another program's port takes connections too."""
+    if os.environ.get("RAY_USE_TLS", "0") == "1":
+        return ""  # only Ray itself has the certificates to ask with
+    import grpc
+
+    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(CLUSTER_ID_METHOD)(b"", timeout=max(timeout_s, 0.1))
+        except grpc.RpcError as error:
+            # A cluster that asks for a token is one: what it says to ours is for the attaching itself to find out.
+            if error.code() not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+                return "something else than Ray listens there"
+    return ""
 
 
 def connect(address: str | None, namespace: str, environ: Mapping[str, str] | None = None) -> Connection:

@@ -47,7 +47,7 @@ def test_a_port_that_is_now_somebody_elses_is_no_cluster(tmp_path: Path, monkeyp
         assert find_address(None, running_cluster(tmp_path, f"127.0.0.1:{other.getsockname()[1]}")) is None
 
 
-@pytest.mark.parametrize("address", ["nonsense", "host:", ":6379", "ray://127.0.0.1:10001"])
+@pytest.mark.parametrize("address", ["nonsense", "host:", ":6379", "ray://127.0.0.1:10001", "127.0.0.1:70000"])
 def test_what_is_no_address_is_named(address: str) -> None:
     with pytest.raises(ClusterError) as error:
         check_reachable(address)
@@ -58,6 +58,16 @@ def test_a_dead_address_is_told_within_seconds() -> None:
     began = time.monotonic()
     with pytest.raises(ClusterError, match="no Ray cluster answers"):
         check_reachable(f"127.0.0.1:{free_port()}")
+    assert time.monotonic() - began < 5
+
+
+def test_a_port_that_something_else_holds_is_told_within_seconds() -> None:
+    began = time.monotonic()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(ClusterError, match="something else than Ray"):
+            check_reachable(f"127.0.0.1:{other.getsockname()[1]}")
     assert time.monotonic() - began < 5
 
 
