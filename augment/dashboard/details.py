@@ -154,6 +154,7 @@ def _evidence(admission: Mapping[str, Any]) -> str:
         ("adds", f"{count(admission['lines_gained'], 'line')}, {count(admission['branches_gained'], 'branch', 'es')}"),
         ("mutants killed", "not tried" if killed is None else str(killed)),
         ("passed", f"{admission['runs']} runs, varied"),
+        ("id", admission["id"]),
     ]
     return (
         '<dl class="evidence">'

@@ -56,7 +56,9 @@ def _failing(test: Mapping[str, Any]) -> str:
 
 
 def _new_test(admission: Mapping[str, Any]) -> str:
-    state = " (waiting for review)" if admission["state"] == "held" else ""
+    state = (
+        f" (waiting for review: {_code('augment accept ' + admission['id'])})" if admission["state"] == "held" else ""
+    )
     return f"{_code(admission['nodeid'])} for {_code(admission['target'])}: {_plain(admission['reason'])}{state}"
 
 

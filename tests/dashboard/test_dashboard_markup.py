@@ -105,6 +105,7 @@ def test_buttons_stand_only_where_there_is_something_to_decide(tmp_path: Path) -
     fill(reporter)
     views = Views(CachedReader(reporter), Review(reporter), "shop", None, None)
     assert 'data-accept="adm-held"' in views.draw("", "adm-held")["test"]
+    assert "adm-held" in parsed(views.draw("", "adm-held")["test"]).text  # what `augment accept` asks for
     assert "data-accept" not in views.draw("", "adm-kept")["test"]
     assert views.review("accept", "adm-held") == ""
     assert "does not wait" in views.review("accept", "adm-held")

@@ -14,7 +14,9 @@ SUMMARY = {
     "tests": {"total": 3, "passed": 2, "failed": 1, "error": 0, "skipped": 0, "xfailed": 0, "fault": 0},
     "admissions": {"kept": 4, "held": 1, "rejected": 0, "total": 5},
     "failing": [{"nodeid": "t.py::test_a", "outcome": "failed", "revision": "abc"}],
-    "recent_admissions": [{"nodeid": "t.py::test_n", "target": "m:f", "reason": "covers 3 lines", "state": "held"}],
+    "recent_admissions": [
+        {"id": "adm-1", "nodeid": "t.py::test_n", "target": "m:f", "reason": "covers 3 lines", "state": "held"}
+    ],
     "findings": [{"target": "m:g", "title": "returns 5, not 4"}],
 }
 MARKED = b"<!-- augment:begin -->\nold\n<!-- augment:end -->\n"
@@ -25,7 +27,7 @@ def test_the_section_says_what_is_broken_and_what_is_new() -> None:
     for words in (
         "3 tests**: 2 passed, 1 failed",
         "`t.py::test_a` failed",
-        "covers 3 lines (waiting for review)",
+        "covers 3 lines (waiting for review: `augment accept adm-1`)",
         "`m:g`",
     ):
         assert words in text
