@@ -16,15 +16,16 @@ from rich.console import Console
 
 from augment.analysis import discover_project, project_targets, take_snapshot
 from augment.commands.progress import PassDisplay
+from augment.commands.results import check_result_file, write_result_file
 from augment.config import Settings, load_settings
 from augment.errors import ProjectError, SettingsError
 from augment.execution import LocalExecutor, find_interpreter, probe_interpreter
 from augment.generation import GATES, GenerationPass, GenerationSettings, NullSink, PassResult, measure_baseline
-from augment.records import Admission, Finding, Project, Target
+from augment.records import Admission, AdmissionState, Finding, Project, Target
 from augment.seams import ReportSink
 from augment.serve import EngineSpec, LocalEngine, load_engine
 from augment.service import state_folder
-from augment.service.preflight import read_service
+from augment.service.preflight import check_folder, read_service
 from augment.store import Reporter, Store, StoreError
 from augment.wiring import engine_spec, generation_settings, suite_limits
 
@@ -57,14 +58,16 @@ def generate(
     config_dir: Annotated[Path | None, typer.Option(help="Folder of the JSON settings.")] = None,
 ) -> None:
     """Write tests for a project once: propose, judge, keep."""
+    check_result_file(json_file, "--json")
     found = discover_project(project)
     root = Path(found.root)
+    check_folder(root)
     settings = _settings(
         root,
         config_dir,
         {
-            "budget_seconds_per_module": budget,
-            "output_dir": output,
+            "budget": budget,
+            "output": output,
             "seed": seed,
             "no_model": no_model,
             "merge": merge or None,
@@ -81,7 +84,7 @@ def generate(
     result = _run(found, targets, settings, _pass_settings(settings, without or []), spec)
     report = as_json(result)
     if json_file is not None:
-        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_result_file(json_file, json.dumps(report, indent=2) + "\n")
     _summarise(result)
 
 
@@ -247,10 +250,17 @@ def _finding(item: Finding) -> dict[str, Any]:
 
 
 def _summarise(result: PassResult) -> None:
-    files = Counter(item.file for item in result.admitted)
-    typer.echo(f"{len(result.admitted)} tests kept in {result.seconds:.0f} s, {result.tokens} model tokens")
+    held = [item for item in result.admitted if item.state is AdmissionState.HELD]
+    files = Counter(item.file for item in result.admitted if item not in held)
+    typer.echo(f"{files.total()} tests kept in {result.seconds:.0f} s, {result.tokens} model tokens")
     for file, count in sorted(files.items()):
         typer.echo(f"  {file}: {count}")
+    if held:
+        typer.echo(
+            f"{len(held)} tests wait for review: `augment accept ID` writes one to its file, `augment reject ID`"
+        )
+    for item in held:
+        typer.echo(f"  {item.id}  {item.nodeid}")
     reasons = Counter(item.gate for item in result.rejected)
     if reasons:
         typer.echo("rejected: " + ", ".join(f"{count} {gate}" for gate, count in reasons.most_common()))

@@ -96,4 +96,7 @@ def verify(name: _Name = _DEFAULT) -> None:
     """Hash every file of a fetched model against what was fetched."""
     with shown_progress(_say) as progress:
         files = verify_model(name, progress)
+    if files.source == "path":
+        typer.echo(f"{files.main} begins as a model does; there is no published hash to compare a local file with")
+        return
     typer.echo(f"{files.name} is intact: {files.main}")

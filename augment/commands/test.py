@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from augment.analysis import discover_project, is_test_file, list_files, take_snapshot
 from augment.commands.git_changes import affected_tests
+from augment.commands.results import check_result_file, write_result_file
 from augment.config import load_settings
 from augment.errors import ProjectError
 from augment.execution import LocalExecutor, find_interpreter, split_batch
@@ -66,6 +67,8 @@ def run_tests(
     max_concurrent: Annotated[int | None, typer.Option(min=1, help="Batches that run at once.")] = None,
 ) -> None:
     """Run tests in the project's own interpreter; exits like pytest, and with 1 for a fault."""
+    check_result_file(json_file, "--json")
+    check_result_file(junit_file, "--junit")
     root, wanted = _place(project, nodeids or [])
     if sum((everything, changed_since is not None, bool(wanted))) > 1:
         raise UsageError("Give one of: node ids, --all, --changed-since.")
@@ -223,10 +226,7 @@ def _write(report: Report, json_file: Path | None, junit_file: Path | None) -> N
     if junit_file is not None:
         texts.append((junit_file, junit_xml(report.run, report.verdicts)))
     for path, text in texts:
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ProjectError(f"{path} cannot be written: {error.strerror}.") from error
+        write_result_file(path, text)
 
 
 def _print(report: Report, console: Console) -> None:

@@ -76,8 +76,9 @@ def _convert(files: ModelFiles, folder: Path, stamp: dict[str, int]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_CONVERT_LIMIT_S, check=False)
     if done.returncode != 0 or not (partial / "openvino_model.xml").exists():
         shutil.rmtree(partial, ignore_errors=True)
-        reason = _reason(done.stderr) or f"the conversion ended with {done.returncode}"
-        raise ModelError(f"OpenVINO cannot read {files.main}: {reason}. {way_out(files.name)}")
+        reason = _reason(done.stderr) or "reading it crashed, as a truncated or damaged file makes it do"
+        remedy = "Put an intact file there" if files.source == "path" else way_out(files.name)
+        raise ModelError(f"OpenVINO cannot read {files.main}: {reason}. {remedy}")
     (partial / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)

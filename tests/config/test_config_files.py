@@ -20,9 +20,19 @@ from augment.errors import SettingsError
 
 
 def test_the_flag_wins_over_the_variable(tmp_path: Path, environ: dict[str, str]) -> None:
-    environ["AUGMENT_CONFIG_DIR"] = "/from/variable"
+    variable = tmp_path / "from_variable"
+    variable.mkdir()
+    environ["AUGMENT_CONFIG_DIR"] = str(variable)
     assert find_config_dir(tmp_path, environ) == tmp_path
-    assert find_config_dir(None, environ) == Path("/from/variable")
+    assert find_config_dir(None, environ) == variable
+
+
+def test_a_named_folder_that_is_not_there_is_an_error(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"--config-dir names .*nowhere"):
+        find_config_dir(tmp_path / "nowhere", environ)
+    environ["AUGMENT_CONFIG_DIR"] = str(tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match=r"AUGMENT_CONFIG_DIR names .*nowhere"):
+        find_config_dir(None, environ)
 
 
 def test_a_config_folder_that_carries_the_marker_is_ours(tmp_path: Path, environ: dict[str, str]) -> None:

@@ -49,6 +49,9 @@ def test_one_pass_writes_tests_and_tells_what_became_of_every_candidate(shop: Pa
         (["shop/nothing.py"], "shop/nothing.py"),
         (["--without", "wishes"], "wishes"),
         (["--test-types", "unit,poetry"], "poetry"),
+        (["--budget", "-1"], "--budget is -1"),
+        (["--output", "../elsewhere"], "--output is"),
+        (["--json", "nowhere/result.json"], "there is no folder nowhere"),
     ],
 )
 def test_wrong_argument_is_one_clear_line(shop: Path, arguments: list[str], named: str) -> None:
@@ -57,3 +60,23 @@ def test_wrong_argument_is_one_clear_line(shop: Path, arguments: list[str], name
     assert named in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_project_that_cannot_be_written_to_is_one_clear_line(shop: Path) -> None:
+    (shop / ".augment").write_text("a file where the folder should be")
+    done = augment(str(shop), "--no-model", cwd=shop)
+    assert done.returncode == 2
+    assert done.stderr.startswith("augment: cannot write to ")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_held_tests_are_told_with_the_id_that_accepts_them(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "result.json"
+    wanted = ("shop.pricing:apply_discount", "--no-model", "--budget", "20", "--accept", "review", "--json", str(out))
+    done = augment(str(shop), *wanted, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    held = json.loads(out.read_text())["admitted"]
+    assert held
+    assert "0 tests kept" in done.stdout
+    assert all(item["id"] in done.stdout for item in held)
+    assert not (shop / "tests" / "augment").exists()

@@ -25,3 +25,12 @@ def test_a_local_file_is_used_where_it_lies(tmp_path, models_folder):
 def test_verifying_what_is_not_here_fails_with_the_command_to_fetch_it(models_folder):
     result = CliRunner().invoke(app, ["verify"])
     assert "augment models fetch Qwen2.5-Coder-1.5B-Instruct" in str(result.exception)
+
+
+def test_a_local_file_is_not_called_intact_as_no_hash_of_it_is_published(tmp_path):
+    file = tmp_path / "own.gguf"
+    file.write_bytes(b"GGUF and more")
+    result = CliRunner().invoke(app, ["verify", str(file)])
+    assert result.exit_code == 0
+    assert "no published hash" in result.output
+    assert "intact" not in result.output
