@@ -86,7 +86,7 @@ def _recorded(root: Path) -> tuple[CoverageReport, Mapping[str, str]] | None:
 
 
 def _changed_files(root: Path, reference: str) -> set[str]:
-    known = _git(root, "diff", "--name-only", "--relative", "-z", reference, "--", ".")
+    known = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", reference, "--", ".")
     if known is None:
         raise ProjectError(f"--changed-since {reference}: git knows no such revision in {root}.")
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""

@@ -136,6 +136,17 @@ def test_changes_since_a_revision_choose_the_tests_that_ran_the_changed_files(au
     assert "1 passed" in out
 
 
+def test_a_renamed_module_touches_the_tests_that_ran_it(augment, shop):
+    _git(shop, "init", "-q")
+    _git(shop, "add", ".")
+    _git(shop, "commit", "-qm", "first")
+    _record(shop)
+    _git(shop, "mv", "price.py", "cost.py")
+    code, out, _ = augment(shop, "--changed-since", "HEAD")
+    assert code not in (0, 5)
+    assert "test_price.py cannot be collected" in out
+
+
 def test_an_unknown_revision_is_one_line(augment, shop):
     _git(shop, "init", "-q")
     code, _, err = augment(shop, "--changed-since", "nowhere")
