@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("augment.launch")
 
+OVERTIME_BUDGETS = 3
 CALL_SHARE = 0.6
 """Of a module's budget: the longest call of the model, so that what it writes can still be judged."""
 
@@ -155,6 +156,8 @@ class Launch:
                 model_first=True,
                 prompts_per_call=8,
                 call_s=wanted.budget_seconds_per_module * CALL_SHARE,
+                # On a busy machine the model may take several times as long as its speed so far lets one expect.
+                overtime_s=OVERTIME_BUDGETS * wanted.budget_seconds_per_module,
             ),
             idle=wanted.idle,
             log_dir=str(self._log_dir),

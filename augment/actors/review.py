@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +13,8 @@ from augment.actors.reporter import ReporterClient
 from augment.errors import AugmentError
 from augment.records import AdmissionState, Project
 from augment.service.reviewing import decide
+
+log = logging.getLogger("augment.launch")
 
 
 class ReviewActions:
@@ -33,7 +36,9 @@ class ReviewActions:
     def _decide(self, admission_id: str, wanted: AdmissionState) -> dict[str, Any]:
         with self._one_at_a_time:
             try:
-                return asdict(decide(self._reporter, self._project, admission_id, wanted))
+                decided = decide(self._reporter, self._project, admission_id, wanted)
+                log.info("review of %s: %s is %s", admission_id, decided.nodeid, decided.state)
+                return asdict(decided)
             except ray.exceptions.RayTaskError as error:
                 # Ray wraps what the reporter raised; a person is to read the reporter's own words.
                 cause = getattr(error, "cause", None)

@@ -10,7 +10,7 @@ from augment.generation.compose import Composed, Piece
 from augment.generation.gates import Proven
 from augment.generation.settings import GenerationSettings
 from augment.generation.trials import TrialRunner
-from augment.generation.write import TestWriter
+from augment.generation.write import TestWriter, kept_because
 from augment.records import Admission, AdmissionState, Outcome, Rejection, Target, new_id
 from augment.seams import BatchResult
 
@@ -49,9 +49,7 @@ class Keeper:
         left = list(proven)
         rejections: list[Rejection] = []
         for _ in range(_ROUNDS):
-            composed = self._writer.compose(
-                file, [Piece(item.candidate.source, f"kept: {reason(item)}; by {_author(item)}") for item in left]
-            )
+            composed = self._writer.compose(file, [Piece(item.candidate.source, _comment(item)) for item in left])
             failed = self._failed(file, composed)
             if not failed:
                 break
@@ -111,6 +109,10 @@ class Keeper:
         )
 
 
+def _comment(item: Proven) -> str:
+    return kept_because(reason(item), item.candidate.model, item.candidate.generator)
+
+
 def reason(item: Proven) -> str:
     """Why a test was kept, in words."""
     parts = [
@@ -121,12 +123,6 @@ def reason(item: Proven) -> str:
     what = f"covers {covers}" if covers else "passes every gate that is on"
     nature = "; characterization" if item.candidate.characterization else ""
     return f"{what}, testing {item.candidate.target}{nature}"
-
-
-def _author(item: Proven) -> str:
-    """Who proposed it: the model by its short name, else the generator."""
-    model = item.candidate.model
-    return model.rsplit("/", 1)[-1] if model else item.candidate.generator
 
 
 def _count(number: int, one: str, many: str) -> str:

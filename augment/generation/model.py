@@ -77,7 +77,7 @@ class ModelGenerator:
         for index, (task, completion) in enumerate(zip(tasks, completions, strict=True)):
             made = self._candidates(task.context, task.variant.kind, completion, task.variant.name, seed + index)
             candidates.extend(made)
-            if not made:
+            if not made and completion.finish_reason != "cancelled":
                 rejections.append(self._unusable(task, completion, seed + index))
         return _proposals(candidates, completions, spent, rejections)
 

@@ -287,7 +287,14 @@ class GenerationPass:
                 return
             written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
         if last and tools.desk is not None:
-            written.extend(self._collect(tools, max(0.0, deadline - self._clock())))
+            self._finish(tools, written, deadline + settings.overtime_s)
+
+    def _finish(self, tools: _Tools, written: deque[Candidate], end: float) -> None:
+        """Judge what the model still writes at the end of the budget: its reply would be lost with the pass."""
+        while tools.desk is not None and tools.desk.busy and self._clock() < end and not self._over(tools):
+            written.extend(self._collect(tools, _POLL_S))
+        self._judge(_take(written, _FEWEST_AT_ONCE), tools)
+        while written and self._clock() < end and not self._over(tools):
             self._judge(_take(written, _FEWEST_AT_ONCE), tools)
 
     def _opener(self, tools: _Tools) -> Callable[[TargetContext], bool]:

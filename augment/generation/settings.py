@@ -40,6 +40,8 @@ class GenerationSettings:
     merge: bool = False
     accept: str = "auto"
     budget_s_per_module: float = 60.0
+    overtime_s: float = 0.0
+    """How long past its last module's budget a pass waits for a reply that the model is writing, and judges it."""
     seed: int = 0
     test_wall_s: float = 5.0
     """Wall-clock time of one generated test; slower ones are of no use in a suite."""

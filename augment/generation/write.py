@@ -111,8 +111,15 @@ def apply_admission(project: Project, admission: Admission) -> Admission:
     """Write a held test into its file and return the admission as *kept*, under the name that it got."""
     folder = Path(admission.file).parent.as_posix()
     writer = TestWriter(project, folder, merge=not _is_own_name(admission.file))
-    names = writer.add(admission.file, [Piece(admission.source, admission.reason)])
+    names = writer.add(
+        admission.file, [Piece(admission.source, kept_because(admission.reason, admission.model, admission.generator))]
+    )
     return replace(admission, nodeid=f"{admission.file}::{names[0]}", state=AdmissionState.KEPT)
+
+
+def kept_because(reason: str, model: str | None, generator: str) -> str:
+    """The comment above a kept test: why, and who proposed it (the model by its short name, else the generator)."""
+    return f"kept: {reason}; by {model.rsplit('/', 1)[-1] if model else generator}"
 
 
 def remove_admission(project: Project, admission: Admission) -> Admission:

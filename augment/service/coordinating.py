@@ -39,6 +39,7 @@ from augment.records import (
 from augment.seams import Batch, BatchResult, Executor, Limits, Memory, ReportSink
 from augment.service.planning import (
     coverage_after,
+    files_that_count,
     reason_for,
     split_by_file,
     vanished_tests,
@@ -213,8 +214,8 @@ class Coordinator:
         selections = with_unsettled(
             select_tests(change, coverage, outcomes.keys(), outcomes), unsettled, outcomes, snapshot
         )
-        if not selections and change:
-            self._say(f"saved {', '.join(f.file for f in change.files[:3])}: no test touches it")
+        if not selections and files_that_count(change):
+            self._say(f"{reason_for(selections, change)}; watching")
         return RunPlan(
             reason_for(selections, change),
             tuple(selection.nodeid for selection in selections),

@@ -111,7 +111,24 @@ def with_unsettled(
 
 def reason_for(selections: Sequence[Selection], change: ProjectChange) -> str:
     """One line that says why a run happens."""
-    files = [file.file for file in change.files if file.matters]
+    files = files_that_count(change)
     named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    tests = "1 test" if len(selections) == 1 else f"{len(selections)} tests"
-    return f"saved {named}: {tests} selected" if named else f"{tests} of a run that was cut short"
+    whole = sum(1 for selection in selections if "::" not in selection.nodeid)
+    counts = [_count(len(selections) - whole, "test"), _count(whole, "test file")]
+    chosen = " and ".join(count for count in counts if count) or "no test"
+    return f"saved {named}: {chosen} selected" if named else f"{chosen} of a run that was cut short"
+
+
+def files_that_count(change: ProjectChange) -> list[str]:
+    """Changed files that may matter to a test. A passing file that nothing names, as editors make them, does not."""
+    return [
+        file.file
+        for file in change.files
+        if file.matters and (file.is_python or file.mentions or file.configures_pytest)
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    if not number:
+        return ""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
