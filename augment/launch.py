@@ -92,14 +92,19 @@ class Launch:
 
     def stop(self) -> None:
         """End what was started here, the newest first."""
+        closing = None
         if self._dashboard is not None:
-            self._dashboard.stop()
+            # Beside the rest: a page that is open somewhere may hold its server for two seconds.
+            closing = threading.Thread(target=self._dashboard.stop)
+            closing.start()
         embedded = self._connection is not None and self._connection.embedded
         if self._model is not None:
             # An embedded Ray takes its deployments with it, much faster than Serve would.
             self._model.stop(take_down=not embedded)
         if self._fleet is not None:
             self._fleet.stop()
+        if closing is not None:
+            closing.join()
         if self._connection is not None:
             disconnect(self._connection)
         if self._recorded:

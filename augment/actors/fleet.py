@@ -36,8 +36,8 @@ from augment.seams import Limits
 log = logging.getLogger("augment.launch")
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 5.0
-CLOSE_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 1.5
 MAX_WAITING_FOR_LEASE = 64
 
 
@@ -108,7 +108,7 @@ class Fleet:
         return dict(zip(self._actors, ray.get([actor.pid.remote() for actor in self._actors.values()]), strict=True))
 
     def stop(self) -> None:
-        """Stop the work, then make what is pending durable, then end the processes. At most about seven seconds."""
+        """Stop the work, then make what is pending durable, then end the processes. At most about five seconds."""
         if MONITOR in self._actors:
             ray.kill(self._actors.pop(MONITOR), no_restart=True)
         parts = [self._actors[name] for name in (WATCHER, GENERATOR, SERVICE) if name in self._actors]

@@ -44,9 +44,11 @@ class ModelHost:
     def stop(self, *, take_down: bool) -> None:
         """Stop following; with ``take_down`` also end the deployment if it was made here."""
         self._stopping.set()
+        if not take_down:
+            return
         if self._thread.is_alive():
             self._thread.join(2.0)
-        if take_down and self._deployed:
+        if self._deployed:
             undeploy()
 
     def _work(self) -> None:
