@@ -257,7 +257,14 @@ def _errors(results: Iterable[BatchResult]) -> Iterable[tuple[str, str]]:
 
 
 def _exit_code(report: Report) -> int:
-    missing = [name for one in report.results for name, text in one.collection_errors.items() if text == NOT_FOUND]
+    broken = {file for file, _ in _errors(report.results)}
+    # A test of a file that cannot be collected may well exist: the error of its file is what there is to say.
+    missing = [
+        name
+        for one in report.results
+        for name, text in one.collection_errors.items()
+        if text == NOT_FOUND and name.partition("::")[0] not in broken
+    ]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise UsageError(f"No such test: {missing[0]}{more}; node ids are relative to the project's root.")

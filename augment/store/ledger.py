@@ -58,7 +58,9 @@ def get_admission(conn: Connection, admission_id: str) -> Admission:
     """The admission of this id; UnknownAdmissionError when there is none."""
     found = conn.execute(select(admissions.c.record).where(admissions.c.id == admission_id)).scalar_one_or_none()
     if found is None:
-        raise UnknownAdmissionError(f"no admission is called {admission_id!r}; `augment status` lists those that wait")
+        raise UnknownAdmissionError(
+            f"no admission is called {admission_id!r}; the dashboard and TASKS.md show the ids of those that wait"
+        )
     return _admission(json.loads(found))
 
 

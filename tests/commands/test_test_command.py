@@ -101,6 +101,14 @@ def test_no_tests_is_5_and_a_broken_file_2(augment, shop, tmp_path):
     assert "test_price.py cannot be collected" in out
 
 
+def test_a_node_id_in_a_broken_file_is_not_said_to_be_missing(augment, shop):
+    (shop / "test_price.py").write_text("import nowhere_to_be_found\n")
+    code, out, err = augment(shop, "test_price.py::test_anything")
+    assert code != 0
+    assert "nowhere_to_be_found" in out
+    assert "No such test" not in err
+
+
 def test_many_files_run_side_by_side(augment, shop):
     for number in range(9):
         (shop / f"test_more_{number}.py").write_text("def test_it(): pass\n")
