@@ -72,7 +72,11 @@ class Launch:
     def start(self) -> str:
         """Start everything; returns the dashboard's address."""
         service = self._settings.service
+        url = f"http://{_shown(service.host)}:{service.port}"
         spec = engine_spec(self._settings.model)
+        # At once, so that a second launch meets this one however early it comes.
+        write_service(self._root, url, "", "")
+        self._recorded = True
         # The web page's libraries take seconds to import: meanwhile Ray starts.
         warming = threading.Thread(target=_import_dashboard, daemon=True)
         warming.start()
@@ -84,10 +88,8 @@ class Launch:
         self._connection = connect(address or "local", namespace)
         how = "embedded" if self._connection.embedded else "attached"
         say(f"Ray is up ({how}, {self._connection.address}); starting the actors ...")
-        url = f"http://{_shown(service.host)}:{service.port}"
         self._start_parts(namespace, spec, url, warming)
         write_service(self._root, url, self._connection.address, namespace)
-        self._recorded = True
         return url
 
     def stop(self) -> None:

@@ -19,7 +19,7 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's Chromium without a window."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'augment[dev]'")

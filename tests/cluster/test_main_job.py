@@ -120,18 +120,27 @@ def test_a_browser_shows_a_run_as_it_appears_and_its_output(service: Service, tm
         page.wait_for_selector("#view-runs a.row")
         path = service.project / "bookshop" / "dates.py"
         text = path.read_text()
+        saved = time.time()
         path.write_text(text.replace(">= 5", "> 5"))
-        failed = page.locator("#view-runs a.row", has_text="failed").first
-        failed.wait_for(timeout=30_000)
-        failed.click()
+        broken = wait_for(lambda: _newest_failed(service, saved), "the run that fails", 30)
+        row = page.locator(f'#view-runs a.row[href*="{broken}"]')
+        row.wait_for(timeout=30_000)  # without a reload
+        row.click()
+        page.locator("#view-run", has_text=broken).wait_for(timeout=30_000)
         output = page.locator("#view-run pre.output").first
         output.wait_for(timeout=30_000)
-        assert "is_weekend" in output.inner_text()
+        assert "test_dates.py" in output.inner_text()
         take_pictures(service, Path(os.environ.get("AUGMENT_TEST_PICTURES", tmp_path)))
         path.write_text(text)
         page.get_by_role("tab", name="Summary").click()
         page.locator("#view-summary .banner", has_text="pass").wait_for(timeout=60_000)
         browser.close()
+
+
+def _newest_failed(service: Service, since: float) -> str | None:
+    """The id of the newest run since then that ended with a failure."""
+    ended = [run for run in service.finished_runs() if run["started_at"] >= since and run["counts"]["failed"]]
+    return ended[0]["id"] if ended else None
 
 
 def take_pictures(service: Service, folder: Path) -> None:
