@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import Service, copy_of_example
-
-Start = Callable[..., Service]
+from running import Service, Start, copy_of_example
 
 
 @pytest.fixture

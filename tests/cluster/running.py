@@ -177,3 +177,7 @@ class Service:
 
         threading.Thread(target=follow, daemon=True).start()
         assert connected.wait(20)
+
+
+Start = Callable[..., Service]
+"""What the fixture ``start`` gives: starts a service that ends with the test."""

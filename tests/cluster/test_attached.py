@@ -14,8 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Start
-from running import copy_of_example, free_port, wait_for
+from running import Start, copy_of_example, free_port, wait_for
 
 ENVIRON = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 

@@ -15,8 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Start
-from running import REPOSITORY, Service, copy_of_example, wait_for
+from running import REPOSITORY, Service, Start, copy_of_example, wait_for
 
 DASHBOARD_S = 25
 MODEL_S = 90

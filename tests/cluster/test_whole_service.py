@@ -12,8 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Start
-from running import Service, copy_of_example, free_port, wait_for
+from running import Service, Start, copy_of_example, free_port, wait_for
 
 
 @pytest.fixture(autouse=True)
