@@ -41,7 +41,6 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 _GATING_RESERVE_S = 5.0
 """Kept back of a module's budget when the model is asked: what it writes has to pass the gates too."""
 _POLL_S = 0.25
-_LAST_SHARE = 0.25
 _RESERVED_SHARE = 0.4
 """When less than this share of a module's budget is left, search no longer waits for the model."""
 _SHORT_S = 3.0
@@ -288,6 +287,8 @@ class GenerationPass:
             written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
         if last and tools.desk is not None:
             self._finish(tools, written, deadline + settings.overtime_s)
+            if settings.model_first:
+                self._search(tools, streams, self._clock() + settings.search_s)
 
     def _finish(self, tools: _Tools, written: deque[Candidate], end: float) -> None:
         """Judge what the model still writes at the end of the budget: its reply would be lost with the pass."""
@@ -297,17 +298,26 @@ class GenerationPass:
         while written and self._clock() < end and not self._over(tools):
             self._judge(_take(written, _FEWEST_AT_ONCE), tools)
 
+    def _search(self, tools: _Tools, streams: Streams, end: float) -> None:
+        """Judge what the deterministic generators propose for what the model has left open."""
+        while self._clock() < end and not self._over(tools):
+            chunk = streams.take(tools.pace.at_once(end - self._clock()), self._opener(tools), set())
+            if not chunk:
+                return
+            self._judge(chunk, tools)
+
     def _opener(self, tools: _Tools) -> Callable[[TargetContext], bool]:
         return lambda context: self._is_open(context, tools)
 
     def _reserved(self, tools: _Tools, seconds_left: float) -> set[str]:
-        """The targets that are held back for the model. Late in the budget nothing is."""
+        """The targets that are held back for the model. Late in the budget nothing is, unless the model goes first."""
         if tools.desk is None or not tools.desk.busy:
             return set()
-        share = _LAST_SHARE if self._settings.model_first else _RESERVED_SHARE
-        if seconds_left < share * self._settings.budget_s_per_module:
+        if self._settings.model_first:
+            return set(tools.contexts)
+        if seconds_left < _RESERVED_SHARE * self._settings.budget_s_per_module:
             return set()
-        return set(tools.contexts) if self._settings.model_first else tools.desk.asked_about
+        return tools.desk.asked_about
 
     def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
         """Whether anything of the module is still to be covered, or something written is still to be judged."""

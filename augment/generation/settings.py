@@ -31,8 +31,10 @@ class GenerationSettings:
     batch_size: int = 16
     """Candidates judged at once to begin with; a pass adjusts it to how long that takes."""
     model_first: bool = False
-    """Deterministic generators wait for the model, as long as it has something to say and most of the budget is left.
-    Whoever comes first takes the coverage; a model's tests read better, and where time is not short it goes first."""
+    """The budget belongs to the model as long as it has something to say; deterministic generators come after it, for
+    ``search_s``. Whoever comes first takes the coverage; a model's tests read better, and where time is not short it
+    goes first."""
+    search_s: float = 20.0
     search_limit: int = 48
     prompt_chars: int = 6000
     """Rough size of the largest prompt; about four characters are a token."""

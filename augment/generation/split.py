@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from augment.generation.classes import modern_assertions, plain_functions
+from augment.generation.completion import complete
 from augment.generation.imports import ImportMender, complete_imports
 from augment.generation.parametrize import expand, unroll
 from augment.generation.replies import normalised
@@ -90,6 +91,7 @@ def _singles(test: FunctionNode | ast.ClassDef, constants: dict[str, ast.expr]) 
     for function in expand(test, constants):
         unroll(function, constants)
         modern_assertions(function)
+        complete(function)
         singles.append(_plain(function))
     return singles
 

@@ -219,3 +219,24 @@ def test_name_and_docstring_do_not_make_a_test_another_one() -> None:
     second = "def test_b():\n    assert f() == 1\n"
     assert key_of(first) == key_of(second)
     assert key_of(first) != key_of(second.replace("1", "2"))
+
+
+def test_a_test_that_breaks_off_before_its_assertion_gets_one_with_the_value_left_open(context: TargetContext) -> None:
+    reply = """```python
+def test_gold():
+    price = apply_discount(100, "gold")
+
+def test_silver():
+    apply_discount(100, "silver")
+
+def test_bronze():
+    with pytest.raises(ValueError):
+        apply_discount(100, "bronze")
+
+def test_nothing():
+    x = 1
+"""
+    sources = split(reply, context)
+    assert any("assert price == ..." in source for source in sources)
+    assert any("assert apply_discount(100, 'silver') == ..." in source for source in sources)
+    assert sum("..." in source for source in sources) == 2
