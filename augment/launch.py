@@ -20,6 +20,7 @@ from augment.cluster import Connection, connect, disconnect, find_address
 from augment.commands.running import run_app
 from augment.config import LoadedSettings, Settings, load_settings
 from augment.records import Project
+from augment.service import TARGETS_AT_ONCE
 from augment.service.preflight import (
     check_folder,
     check_imports,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("augment.launch")
 
 OVERTIME_BUDGETS = 3
-CALL_SHARE = 0.6
-"""Of a module's budget: the longest call of the model, so that what it writes can still be judged."""
+REPLY_TOKENS = 300
+"""Room for five or six short tests. Reading a prompt costs a small model on a CPU as much as writing this."""
 
 
 def say(text: str) -> None:
@@ -159,10 +160,10 @@ class Launch:
             limits=suite_limits(wanted),
             generation=replace(
                 generation_settings(wanted),
-                # Nobody waits for these tests: more prompts at once are more tokens a second (62 for 8, 17 for one).
+                # Nobody waits for these tests: one prompt for each target of the pass, read and answered together.
                 model_first=True,
-                prompts_per_call=8,
-                call_s=wanted.budget_seconds_per_module * CALL_SHARE,
+                prompts_per_call=TARGETS_AT_ONCE,
+                reply_tokens=REPLY_TOKENS,
                 # On a busy machine the model may take several times as long as its speed so far lets one expect.
                 overtime_s=OVERTIME_BUDGETS * wanted.budget_seconds_per_module,
             ),

@@ -100,13 +100,15 @@ class ModelGenerator:
 
     def affordable(self, wanted: int, seconds: float) -> int:
         """How many prompts of at least the smallest useful reply fit into ``seconds``; at most ``wanted``."""
+        if self._settings.reply_tokens is not None:
+            return wanted
         return min(wanted, int(seconds * self._tokens_per_s / _SMALLEST_REPLY))
 
     def _call(
         self, chats: Sequence[tuple[Message, ...]], seed: int, seconds: float | None
     ) -> tuple[list[Completion], float]:
-        room = min(_LARGEST_REPLY, self._settings.max_length)
-        if seconds is not None:
+        room = min(self._settings.reply_tokens or _LARGEST_REPLY, self._settings.max_length)
+        if seconds is not None and self._settings.reply_tokens is None:
             room = max(_SMALLEST_REPLY, min(room, int(seconds * self._tokens_per_s / len(chats))))
         requests = [
             Request(chat, Sampling(self._settings.temperature, max_tokens=room, stop=STOPS, seed=seed + index))

@@ -28,6 +28,9 @@ class GenerationSettings:
     """Wall-clock time of one call of the model; longer calls would keep their first test waiting for their last."""
     tokens_per_s: float = 20.0
     """How fast the engine was seen to be, prompts included. A low guess makes the first call short, and that tells."""
+    reply_tokens: int | None = None
+    """Length of one reply where no call is hurried: calls are then not cut to ``call_s``, so no test breaks off because
+    the machine was busy. None sizes replies to the time that is left."""
     batch_size: int = 16
     """Candidates judged at once to begin with; a pass adjusts it to how long that takes."""
     model_first: bool = False

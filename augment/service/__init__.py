@@ -5,9 +5,10 @@ from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.resources import ResourceMonitor
 from augment.service.revisions import Sources, state_folder
 from augment.service.watching import Watcher
-from augment.service.writing import ModelState, Writer
+from augment.service.writing import TARGETS_AT_ONCE, ModelState, Writer
 
 __all__ = [
+    "TARGETS_AT_ONCE",
     "Coordinator",
     "Governor",
     "GovernorState",
