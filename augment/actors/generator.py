@@ -109,7 +109,7 @@ class GeneratorActor(Shell):
             self._executor,
             self._notebook,
             engine,
-            self._settings,
+            self._settings if lane is Lane.WRITE else replace(self._settings, search_s=0.0),
             lane=lane,
             should_stop=should_stop,
         )

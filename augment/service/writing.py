@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 ATTEMPTED = "attempted"
 """Memory key: target id -> the hash it had when tests were last written for it."""
 
+SEARCHED = "searched"
+"""Memory key: the same for the last pass over a target without the model, which fills what the model left open."""
+
 MAX_ATTEMPTS = 3
 """A job that was begun so often without an end has something that kills its worker: it is dropped."""
 
@@ -135,9 +138,11 @@ class Writer:
         """The most urgent job and others of its module; jobs whose target is gone or that failed too often go."""
         pending = self._notebook.pending_jobs()
         if not pending and self._idle:
-            attempted = self._notebook.recall(ATTEMPTED) or {}
             coverage = self._notebook.known_coverage()
-            self._notebook.enqueue(idle_jobs(targets.values(), coverage, attempted, self._clock()))
+            for phase in (ATTEMPTED, SEARCHED):
+                if jobs := idle_jobs(targets.values(), coverage, self._done(phase), self._clock()):
+                    self._notebook.enqueue(jobs)
+                    break
             pending = self._notebook.pending_jobs()
         usable = []
         for job in pending:
@@ -155,20 +160,27 @@ class Writer:
         for job in jobs:
             self._notebook.count_attempt(job.id)
         wanted = [targets[job.target] for job in jobs]
+        # The model has had its turn at what idle work meets a second time: the rest is for the other generators.
+        attempted = self._done(ATTEMPTED)
+        second = jobs[0].lane is Lane.IDLE and all(attempted.get(target.id) == target.hash for target in wanted)
+        engine = None if second else model.engine
         should_stop = self._make_stop(wanted)
         baseline = self._notebook.known_coverage()
         self._say(f"writing tests for {', '.join(target.qualname for target in wanted)} in {wanted[0].module}")
-        kept = self._run_pass(snapshot, wanted, baseline, model.engine, jobs[0].lane, should_stop)
+        kept = self._run_pass(snapshot, wanted, baseline, engine, jobs[0].lane, should_stop)
         if should_stop():
             # Cut short by a save, a stop or the governor, not by a fault: it is still to be done, with a clean record.
             self._notebook.enqueue([replace(job, id=new_id("job"), attempts=0) for job in jobs])
             return
-        attempted = dict(self._notebook.recall(ATTEMPTED) or {})
-        attempted |= {target.id: target.hash for target in wanted}
-        self._notebook.remember(ATTEMPTED, attempted)
+        for phase in (ATTEMPTED, SEARCHED) if engine is None else (ATTEMPTED,):
+            self._notebook.remember(phase, self._done(phase) | {target.id: target.hash for target in wanted})
         for job in jobs:
             self._notebook.finish_job(job.id, JobState.DONE)
         log.info("kept %d tests for %s", kept, wanted[0].module)
+
+    def _done(self, phase: str) -> dict[str, str]:
+        """Target id -> the hash it had when it went through a phase of idle work."""
+        return dict(self._notebook.recall(phase) or {})
 
     def _make_stop(self, wanted: Sequence[Target]) -> Callable[[], bool]:
         """Stop when asked to or held back, or when a file under work has changed: its tests would be about old code."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from augment.analysis import Snapshots
 from augment.errors import ModelError
 from augment.records import CoverageReport, FileCoverage, Job, Lane, Project, Snapshot, Target
-from augment.seams import Engine
+from augment.seams import Completion, Engine, Request
 from augment.service import ModelState, Writer
 from augment.service.coordinating import TESTED
 from augment.store import Reporter
@@ -19,6 +19,7 @@ class Passes:
 
     def __init__(self, during: Callable[[], None] = lambda: None) -> None:
         self.targets: list[list[str]] = []
+        self.engines: list[Engine | None] = []
         self._during = during
 
     def __call__(
@@ -31,6 +32,7 @@ class Passes:
         should_stop: Callable[[], bool],
     ) -> int:
         self.targets.append([target.id for target in targets])
+        self.engines.append(engine)
         self._during()
         return 0
 
@@ -109,6 +111,26 @@ def test_idle_work_fills_an_empty_queue_once_for_each_state_of_a_target(
         pass
     worked_on = [name for names in passes.targets for name in names]
     assert sorted(worked_on) == ["shop.names:title", "shop.pricing:double", "shop.pricing:net"]
+
+
+class SilentEngine:
+    model = "silent"
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        return []
+
+
+def test_idle_work_gives_the_model_its_turn_at_every_target_before_the_others_fill_what_is_left(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    engine = SilentEngine()
+    passes = Passes()
+    work = Writer(project, Snapshots(root), reporter, passes, lambda: ModelState("ready", engine))
+    while work.step():
+        assert len(passes.targets) < 20
+    assert [used is engine for used in passes.engines] == [True, True, False, False]
+    assert sorted(passes.targets[:2]) == sorted(passes.targets[2:])
 
 
 def test_work_that_a_save_cut_short_is_done_again(root: Path, project: Project, reporter: Reporter) -> None:
