@@ -182,11 +182,23 @@ class CoverageReport:
 
     ``tests`` maps each nodeid to what ran during it (setup and teardown included); ``imports`` is what ran while
     modules were imported, outside every test; ``possible`` is every statement and branch of each measured file.
+
+    ``support`` is the same as ``tests`` for test modules and conftests, which are nobody's target: under each nodeid
+    what ran of them during the test, under "" what ran while they were imported and collected. ``reads`` has for each
+    test the project's files that it read as data: paths, folders that it listed (ending in ``/``), and
+    :data:`PROCESSES` where it started processes, whose own reading and running nobody sees. What a module read while it
+    was imported stands under the module's path. A test that was measured has an entry, be it empty.
     """
 
     tests: Mapping[str, Coverage] = field(default_factory=dict)
     imports: Coverage = field(default_factory=dict)
     possible: Coverage = field(default_factory=dict)
+    support: Mapping[str, Coverage] = field(default_factory=dict)
+    reads: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+PROCESSES = "<processes>"
+"""Among the reads of a test: it started other processes, and what they run and read is not recorded."""
 
 
 def merge_coverage(parts: Iterable[Coverage]) -> dict[str, FileCoverage]:
@@ -319,6 +331,47 @@ class Activity:
     part: str
     text: str
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which tests one revision's change selected, and enough of the change to say why the others were skipped.
+
+    ``reasons`` maps what was selected (a nodeid, or a file or function that stands for all its tests) to why; it is
+    empty with ``everything`` set when all tests ran. ``changes`` maps each changed file that matters to the scopes that
+    differ in it ('' for code that runs on import, and for data). ``run_id`` is None when nothing was selected.
+    """
+
+    id: str
+    revision: str
+    previous: str
+    at: float
+    run_id: str | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One deselected test that was run to see whether its selection missed anything.
+
+    ``expected`` is the outcome it had before, ``observed`` what it did on ``revision``. It is a miss when they differ
+    although the test does the same each time; ``stable`` is False when running it again gave the expected outcome.
+    """
+
+    nodeid: str
+    revision: str
+    run_id: str
+    at: float
+    expected: str
+    observed: str
+    stable: bool = True
+
+    @property
+    def missed(self) -> bool:
+        """Whether the selection should have chosen this test."""
+        return self.expected != self.observed and self.stable
 
 
 def content_hash(data: bytes) -> str:

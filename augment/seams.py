@@ -14,7 +14,9 @@ from typing import Any, Protocol
 from augment.records import (
     Activity,
     Admission,
+    Control,
     CoverageReport,
+    Decision,
     Fault,
     Finding,
     Job,
@@ -221,6 +223,12 @@ class ReportSink(Protocol):
 
     def rejected(self, rejections: Sequence[Rejection]) -> None: ...
 
+    def decided(self, decision: Decision) -> None:
+        """Keep which tests a revision selected and why, so that every selection and every skip can be explained."""
+
+    def controlled(self, controls: Sequence[Control]) -> None:
+        """Keep what a control sample found."""
+
     def finding(self, finding: Finding) -> None: ...
 
     def sample(self, sample: ResourceSample) -> None: ...
@@ -260,6 +268,9 @@ class Memory(Protocol):
 
     def latest_outcomes(self) -> dict[str, str]:
         """nodeid -> newest outcome of every known test."""
+
+    def decisions(self, limit: int = 20) -> list[Decision]:
+        """Which tests the newest revisions selected, newest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from augment.actors.naming import REPORTER, find_actor
 from augment.records import (
     Activity,
     Admission,
+    Control,
     CoverageReport,
+    Decision,
     Finding,
     Job,
     JobState,
@@ -131,6 +133,14 @@ class ReporterClient:
         """Record rejections."""
         self._write("rejected", rejections)
 
+    def decided(self, decision: Decision) -> None:
+        """Record which tests a revision selected, and why."""
+        self._write("decided", decision)
+
+    def controlled(self, controls: Sequence[Control]) -> None:
+        """Record what a control sample found."""
+        self._write("controlled", controls)
+
     def finding(self, finding: Finding) -> None:
         """Record a finding."""
         self._write("finding", finding)
@@ -180,6 +190,10 @@ class ReporterClient:
     def forget_tests(self, nodeids: Sequence[str]) -> None:
         """Drop tests that no longer exist."""
         self._write("forget_tests", nodeids)
+
+    def decisions(self, limit: int = 20) -> list[Decision]:
+        """Decisions on which tests to run, newest first."""
+        return self._read("decisions", limit)
 
     def latest_outcomes(self) -> dict[str, str]:
         """nodeid -> newest outcome."""

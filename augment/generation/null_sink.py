@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from augment.records import (
     Activity,
     Admission,
+    Control,
     CoverageReport,
+    Decision,
     Finding,
     Rejection,
     ResourceSample,
@@ -35,6 +37,12 @@ class NullSink:
         """Let them go."""
 
     def rejected(self, rejections: Sequence[Rejection]) -> None:
+        """Let them go."""
+
+    def decided(self, decision: Decision) -> None:
+        """Let it go."""
+
+    def controlled(self, controls: Sequence[Control]) -> None:
         """Let them go."""
 
     def finding(self, finding: Finding) -> None:

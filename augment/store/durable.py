@@ -14,8 +14,8 @@ from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
 from augment.records import Coverage, CoverageReport, FileCoverage, Job, JobState, Lane
-from augment.store.coding import pack_coverage, unpack_coverage
-from augment.store.schema import file_coverage, jobs, memory, test_coverage
+from augment.store.coding import pack_coverage, pack_text, unpack_coverage, unpack_text
+from augment.store.schema import file_coverage, jobs, memory, test_coverage, test_inputs
 
 _URGENCY = {lane.value: urgency for urgency, lane in enumerate(Lane)}
 _IMPORTS, _POSSIBLE = "imports", "possible"
@@ -120,8 +120,20 @@ def put_coverage(conn: Connection, revision: str, report: CoverageReport) -> Non
         row = {"revision": revision, "data": pack_coverage(covered)}
         statement = insert(test_coverage).values(nodeid=nodeid, **row)
         conn.execute(statement.on_conflict_do_update(index_elements=["nodeid"], set_=row))
+    _put_inputs(conn, revision, report)
     _put_files(conn, revision, _IMPORTS, report.imports)
     _put_files(conn, revision, _POSSIBLE, report.possible)
+
+
+def _put_inputs(conn: Connection, revision: str, report: CoverageReport) -> None:
+    for name in {**report.support, **report.reads}:
+        row: dict[str, Any] = {"revision": revision}
+        if name in report.support:
+            row["support"] = pack_coverage(report.support[name])
+        if name in report.reads:
+            row["reads"] = pack_text(json.dumps(sorted(report.reads[name])))
+        statement = insert(test_inputs).values(nodeid=name, **row)
+        conn.execute(statement.on_conflict_do_update(index_elements=["nodeid"], set_=row))
 
 
 def _put_files(conn: Connection, revision: str, kind: str, files: Coverage) -> None:
@@ -139,10 +151,18 @@ def get_coverage(conn: Connection) -> CoverageReport:
     files: dict[str, dict[str, FileCoverage]] = {_IMPORTS: {}, _POSSIBLE: {}}
     for row in conn.execute(select(file_coverage)):
         files[row.kind].update(unpack_coverage(row.data))
-    return CoverageReport(tests, files[_IMPORTS], files[_POSSIBLE])
+    inputs = conn.execute(select(test_inputs)).all()
+    return CoverageReport(
+        tests,
+        files[_IMPORTS],
+        files[_POSSIBLE],
+        {row.nodeid: unpack_coverage(row.support) for row in inputs if row.support is not None},
+        {row.nodeid: frozenset(json.loads(unpack_text(row.reads))) for row in inputs if row.reads is not None},
+    )
 
 
 def forget_coverage(conn: Connection, nodeids: Sequence[str]) -> None:
     """Drop the coverage of tests that no longer exist."""
     for nodeid in nodeids:
         conn.execute(delete(test_coverage).where(test_coverage.c.nodeid == nodeid))
+        conn.execute(delete(test_inputs).where(test_inputs.c.nodeid == nodeid))

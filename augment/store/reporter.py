@@ -14,7 +14,9 @@ from augment.records import (
     Activity,
     Admission,
     AdmissionState,
+    Control,
     CoverageReport,
+    Decision,
     Finding,
     Job,
     JobState,
@@ -126,6 +128,15 @@ class Reporter:
     def rejected(self, rejections: Sequence[Rejection]) -> None:
         """Keep why candidates were turned away."""
         self._store.reject(rejections)
+        self._stale.set()
+
+    def decided(self, decision: Decision) -> None:
+        """Keep which tests a revision selected, and why."""
+        self._store.put_decision(decision)
+
+    def controlled(self, controls: Sequence[Control]) -> None:
+        """Keep what a control sample found."""
+        self._store.put_controls(controls)
         self._stale.set()
 
     def finding(self, finding: Finding) -> None:
@@ -275,6 +286,10 @@ class Reporter:
         """Drop tests that no longer exist from the coverage and the list of tests. Their history stays."""
         self._store.forget_tests(nodeids)
         self._stale.set()
+
+    def decisions(self, limit: int = 20) -> list[Decision]:
+        """Decisions on which tests to run, newest first."""
+        return self._store.decisions(limit)
 
     def latest_outcomes(self) -> dict[str, str]:
         """nodeid -> newest outcome of every known test."""

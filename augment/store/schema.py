@@ -29,14 +29,20 @@ from sqlalchemy import (
 
 from augment.errors import AugmentError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Migrations = Mapping[int, Callable[[Connection], None]]
 
-MIGRATIONS: Migrations = {}
-"""Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
-
 metadata = MetaData()
+
+
+def _add_missing_tables(conn: Connection) -> None:
+    """The step from a version that only lacks tables; those that are there stay as they are."""
+    metadata.create_all(conn)
+
+
+MIGRATIONS: Migrations = {1: _add_missing_tables}
+"""Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
 
 
 class AnyText(TypeDecorator[str]):
@@ -200,6 +206,46 @@ file_coverage = Table(
     Column("revision", AnyText, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
+
+# Beside the coverage: what selection alone needs, so that files written before it had any still open.
+test_inputs = Table(
+    "test_inputs",
+    metadata,
+    Column("nodeid", AnyText, primary_key=True),
+    Column("revision", AnyText, nullable=False),
+    Column("support", LargeBinary),
+    Column("reads", LargeBinary),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", AnyText, nullable=False, unique=True),
+    Column("revision", AnyText, nullable=False),
+    Column("previous", AnyText, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("run_id", AnyText, index=True),
+    Column("everything", Boolean, nullable=False),
+    Column("reasons", LargeBinary, nullable=False),
+    Column("changes", LargeBinary, nullable=False),
+)
+
+controls = Table(
+    "controls",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("nodeid", AnyText, nullable=False),
+    Column("revision", AnyText, nullable=False),
+    Column("run_id", AnyText, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("expected", String, nullable=False),
+    Column("observed", String, nullable=False),
+    Column("stable", Boolean, nullable=False),
+    Column("missed", Boolean, nullable=False),
+)
+Index("controls_once", controls.c.run_id, controls.c.nodeid, unique=True)
+Index("controls_missed", controls.c.missed, controls.c.seq)
 
 
 class SchemaError(AugmentError):

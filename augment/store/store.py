@@ -11,7 +11,9 @@ from augment.records import (
     Activity,
     Admission,
     AdmissionState,
+    Control,
     CoverageReport,
+    Decision,
     Finding,
     Job,
     JobState,
@@ -20,7 +22,7 @@ from augment.records import (
     Run,
     Verdict,
 )
-from augment.store import durable, ledger, runs
+from augment.store import durable, ledger, runs, selections
 from augment.store.database import Database
 from augment.store.runs import Recorded
 
@@ -92,7 +94,11 @@ class Store:
     def run(self, run_id: str) -> dict[str, Any] | None:
         """A run with its verdicts and their output, or None."""
         with self._db.read() as conn:
-            return runs.detail(conn, run_id)
+            found = runs.detail(conn, run_id)
+            decision = selections.decision_of_run(conn, run_id) if found is not None else None
+        if found is not None:
+            found["selection"] = None if decision is None else selections.decision_json(decision)
+        return found
 
     def run_row(self, run_id: str) -> dict[str, Any] | None:
         """A run without its verdicts, or None."""
@@ -133,6 +139,33 @@ class Store:
         """The newest coverage of every test, of the imports, and every possible line."""
         with self._db.read() as conn:
             return durable.get_coverage(conn)
+
+    # ----------------------------------------------------------------------- selection
+
+    def put_decision(self, decision: Decision) -> bool:
+        """Write which tests a revision selected, and why; False when it was known."""
+        with self._db.write() as conn:
+            return selections.put_decision(conn, decision)
+
+    def decisions(self, limit: int = 20) -> list[Decision]:
+        """Decisions, newest first."""
+        with self._db.read() as conn:
+            return selections.newest_decisions(conn, limit)
+
+    def put_controls(self, controls: Sequence[Control]) -> None:
+        """Write what control samples found."""
+        with self._db.write() as conn:
+            selections.put_controls(conn, controls)
+
+    def control_summary(self) -> dict[str, Any]:
+        """Controls, misses, and the estimated rate of misses with its interval."""
+        with self._db.read() as conn:
+            return selections.control_summary(conn)
+
+    def controls_of(self, nodeid: str, limit: int = 10) -> list[dict[str, Any]]:
+        """The newest controls of one test, newest first."""
+        with self._db.read() as conn:
+            return selections.controls_of(conn, nodeid, limit)
 
     # ----------------------------------------------------------------------- generated tests
 
@@ -263,4 +296,5 @@ class Store:
                 "jobs_pending": durable.count_pending(conn),
                 "tokens": ledger.token_totals(conn),
                 "activities": ledger.activities_json(conn),
+                "selection": selections.control_summary(conn),
             }
