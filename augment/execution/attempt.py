@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import selectors
@@ -9,8 +10,10 @@ import signal
 import time
 from dataclasses import dataclass
 
+from augment.execution.blackbox import place_of, stacks_of
 from augment.execution.ledger import Event, Ledger
-from augment.execution.runner.process import stack_signal
+from augment.execution.runner.blackbox import stack_signal
+from augment.execution.runner.events import CODE, chained_codes
 from augment.execution.source import Runner
 from augment.records import Fault, FaultKind
 from augment.seams import Limits
@@ -58,7 +61,14 @@ class Attempt:
     """Follows one runner until it is done or lost. ``wake`` is a descriptor that becomes readable on cancel."""
 
     def __init__(
-        self, runner: Runner, ledger: Ledger, limits: Limits, deadline: float, wake: int, output: OutputTail
+        self,
+        runner: Runner,
+        ledger: Ledger,
+        limits: Limits,
+        deadline: float,
+        wake: int,
+        output: OutputTail,
+        key: bytes,
     ) -> None:
         self._runner = runner
         self._ledger = ledger
@@ -68,11 +78,12 @@ class Attempt:
         self._wake = wake
         self._output = output
         self._buffer = bytearray()
+        self._code = chained_codes(key)
         self._test_began = 0.0
         self._next_memory = 0.0
         self._events_open = True
         self._cancelled = False
-        self._garbled = False
+        self._forged = False
 
     @property
     def test_seconds(self) -> float:
@@ -113,12 +124,21 @@ class Attempt:
         self._buffer = bytearray(rest)
         for line in lines:
             try:
-                self._take_event(json.loads(bytes(line)))
+                self._take_event(self._opened(bytes(line)))
             except (ValueError, KeyError, TypeError, IndexError):
-                # Test code can reach the pipe: what it writes there ends its own process and no other.
-                self._garbled = True
+                # Test code can reach the pipe. Nothing after what it wrote can be told from forgery.
+                self._forged = True
                 return
             self._ledger.tell()
+
+    def _opened(self, line: bytes) -> Event:
+        """The event of a line whose code fits. Before the order there is no key, and no code of the project has run."""
+        if not self._ledger.ready:
+            return _before_the_order(json.loads(line))
+        code, event = line[:CODE], line[CODE + 1 :]
+        if not hmac.compare_digest(code, self._code(event)):
+            raise ValueError("the line was not written by the runner")
+        return json.loads(event)  # type: ignore[no-any-return]
 
     def _take_event(self, event: Event) -> None:
         if event["kind"] == "unusable":
@@ -148,8 +168,9 @@ class Attempt:
             return None
         if self._cancelled:
             return Loss(Fault(FaultKind.SUPERSEDED, "cancelled"), final=True)
-        if self._garbled:
-            return Loss(Fault(FaultKind.CRASH, "the process sent events that make no sense"))
+        if self._forged:
+            detail = "the process sent events that its runner did not write: the batch ends here"
+            return Loss(Fault(FaultKind.CRASH, detail), final=True)
         if not self._events_open or not self._runner.alive():
             return self._crash()
         return self._too_long() or self._too_much_memory()
@@ -158,6 +179,8 @@ class Attempt:
         status = self._runner.wait(2.0)
         if self._events_open:
             return None  # what it told last is still in the pipe
+        if self._runner.lost:
+            return Loss(Fault(FaultKind.WORKER_LOST, "the warm process that the tests were forked from was lost"))
         if status is not None and status == -signal.SIGXCPU:
             return Loss(Fault(FaultKind.TIMEOUT, f"used more than {self._limits.cpu_s} s of CPU time"))
         return Loss(Fault(FaultKind.CRASH, _ended(status)))
@@ -168,20 +191,24 @@ class Attempt:
             lost = now > self._began + _START_S
             return Loss(Fault(FaultKind.WORKER_LOST, "the interpreter did not get ready"), final=True) if lost else None
         if now > self.deadline:
-            detail = f"the batch took longer than {self._limits.wall_s:g} s\n{self._stacks()}"
-            return Loss(Fault(FaultKind.TIMEOUT, detail.rstrip()), final=True)
+            return Loss(self._timeout(f"the batch took longer than {self._limits.wall_s:g} s"), final=True)
         limit = self._limits.test_s
         if limit is not None and self._ledger.running is not None and self.test_seconds > limit:
-            return Loss(Fault(FaultKind.TIMEOUT, f"the test took longer than {limit:g} s\n{self._stacks()}".rstrip()))
+            return Loss(self._timeout(f"the test took longer than {limit:g} s"))
         return None
+
+    def _timeout(self, what: str) -> Fault:
+        place = place_of(self._runner.black_box())
+        where = f", in {place}" if place else ""
+        return Fault(FaultKind.TIMEOUT, f"{what}{where}\n{self._stacks()}".rstrip())
 
     def _stacks(self) -> str:
         """Ask the runner where it is. Works while C code holds the interpreter lock, unlike a thread inside."""
         self._runner.signal(stack_signal())
-        path, before = self._runner.stack_file, ""
+        before = ""
         for _ in range(10):
             time.sleep(0.02)
-            text = path.read_text(errors="replace") if path.exists() else ""
+            text = stacks_of(self._runner.black_box())
             if text and text == before:
                 break
             before = text
@@ -197,6 +224,12 @@ class Attempt:
             return None
         detail = f"used {used / 2**20:.0f} MiB of memory; the limit is {limit / 2**20:.0f} MiB"
         return Loss(Fault(FaultKind.OUT_OF_MEMORY, detail))
+
+
+def _before_the_order(event: Event) -> Event:
+    if event["kind"] not in ("ready", "unusable"):
+        raise ValueError(f"{event['kind']} came before the order")
+    return event
 
 
 def _ended(status: int | None) -> str:

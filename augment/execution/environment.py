@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from augment.execution.source import RunnerKind
 
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL|(^|_)AUTH(_|$)|(^|_)PAT$",
@@ -15,6 +18,8 @@ _SECRET = re.compile(
 _OURS = re.compile(
     r"^(RAY_|AUGMENT_|COVERAGE_|COV_CORE_|GRADIO_|OPENVINO_|PYTEST_(CURRENT_TEST|VERSION|XDIST_))|^PYTHON(HOME|PATH|STARTUP|HASHSEED)$"
 )
+HOME = "home"
+"""Folder in the scratch folder that is the home of untrusted tests."""
 _ALLOWED = re.compile(r"^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|LD_LIBRARY_PATH)$")
 
 
@@ -33,13 +38,35 @@ def batch_environment(
             seen.pop("OMP_NUM_THREADS", None)  # Ray sets it for its worker, not the user
     else:
         seen = {name: value for name, value in outer.items() if _ALLOWED.search(name)}
-        home = scratch / "home"
-        home.mkdir(parents=True, exist_ok=True)
-        seen |= {"HOME": str(home), "TMPDIR": str(scratch), "TERM": "dumb", "USER": "augment", "LOGNAME": "augment"}
+        seen |= {
+            "HOME": str(scratch / HOME),
+            "TMPDIR": str(scratch),
+            "TERM": "dumb",
+            "USER": "augment",
+            "LOGNAME": "augment",
+        }
     # Temporary folders of pytest go with the batch, and the user's own last three are not pushed out.
     seen["PYTEST_DEBUG_TEMPROOT"] = str(scratch)
     _activate(seen, interpreter)
     return seen
+
+
+def runner_environment(kind: RunnerKind, scratch: Path) -> dict[str, str]:
+    """The variables for a runner of this kind: :func:`batch_environment` with its PYTHONPATH and hash seed."""
+    environment = batch_environment(kind.interpreter, scratch, trusted=kind.trusted)
+    if kind.python_path:
+        environment["PYTHONPATH"] = kind.python_path
+    if kind.hash_seed is not None:
+        environment["PYTHONHASHSEED"] = str(kind.hash_seed)
+    return environment
+
+
+def make_scratch(parent: Path | None, kind: RunnerKind) -> Path:
+    """A new folder for temporary files of runners of this kind, with the home that untrusted tests are given."""
+    scratch = Path(tempfile.mkdtemp(prefix="augment-", dir=parent))
+    if not kind.trusted:
+        (scratch / HOME).mkdir()
+    return scratch
 
 
 def project_python_path(root: str, outer: Mapping[str, str] | None = None) -> str:

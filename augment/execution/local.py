@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -15,19 +16,21 @@ from typing import Any
 from augment.errors import ProjectError
 from augment.execution.attempt import Attempt, Loss, OutputTail, RunnerUnusableError
 from augment.execution.environment import project_python_path
+from augment.execution.forking import ForkingRunners
 from augment.execution.interpreter import InterpreterInfo, probe_interpreter
 from augment.execution.ledger import Ledger, Rounds
 from augment.execution.overlay import ensure_overlay
 from augment.execution.shapes import CoverageBuilder, ShapeMemory
-from augment.execution.source import PrimedRunners, Runner, RunnerKind, RunnerSource
+from augment.execution.source import Confinement, Runner, RunnerKind, RunnerSource
 from augment.execution.workspace import RevisionGoneError, Workspaces
 from augment.records import Fault, FaultKind, Lane
 from augment.seams import Batch, BatchResult, VerdictSink
 
 _VERDICT_OUTPUT = 64 * 1024
+"""Characters kept of one test's output."""
 _BACKGROUND_NICENESS = 15
 """Of batches that nobody waits for. Before the model (19), which always has more to write; judging brings the tests."""
-"""Characters kept of one test's output."""
+_KEY_BYTES = 32
 
 
 @dataclass(slots=True)
@@ -58,7 +61,8 @@ class LocalExecutor:
     """Runs batches on this machine, at most ``max_concurrent`` at once; further callers of :meth:`run` wait.
 
     ``cache_dir`` holds overlays (default: the user's cache folder), ``scratch_dir`` the private copies (default:
-    ``.augment/work`` in the project). ``source`` gives runners; by default the next one is kept ready.
+    ``.augment/work`` in the project). ``source`` gives runners; by default they are forked from warm processes.
+    ``confinement`` is what runners of untrusted batches are kept in.
     """
 
     def __init__(
@@ -67,11 +71,13 @@ class LocalExecutor:
         cache_dir: Path | None = None,
         scratch_dir: Path | None = None,
         source: RunnerSource | None = None,
+        confinement: Confinement | None = None,
     ) -> None:
         self._max_concurrent = max(1, max_concurrent)
         self._cache_dir = cache_dir
         self._workspaces = Workspaces(scratch_dir)
-        self._source = source or PrimedRunners(depth=min(2, self._max_concurrent))
+        self._source = source or ForkingRunners(depth=min(2, self._max_concurrent))
+        self._confinement = confinement
         self._shapes = ShapeMemory()
         self._interpreters: dict[str, tuple[InterpreterInfo, str]] = {}
         self._tickets: dict[str, _Ticket] = {}
@@ -198,9 +204,9 @@ class LocalExecutor:
     def _attempt(self, work: _Work, rounds: Rounds) -> tuple[Loss | None, float]:
         work.ledger.next_attempt()
         with self._runner(work) as runner:
-            order = _order(work, rounds, str(runner.stack_file))
-            runner.order(json.dumps(order).encode())
-            attempt = Attempt(runner, work.ledger, work.batch.limits, work.deadline, work.ticket.wake, work.output)
+            key = secrets.token_bytes(_KEY_BYTES)
+            runner.order(json.dumps(_order(work, rounds, runner, key)).encode())
+            attempt = Attempt(runner, work.ledger, work.batch.limits, work.deadline, work.ticket.wake, work.output, key)
             try:
                 return attempt.follow(), attempt.test_seconds
             except RunnerUnusableError as error:
@@ -226,8 +232,16 @@ class LocalExecutor:
 
     def _kind(self, batch: Batch) -> RunnerKind:
         overlay = self._interpreter(batch.interpreter)[1]
-        python_path = project_python_path(str(Path(batch.root).absolute())) if batch.trusted else ""
-        return RunnerKind(batch.interpreter, overlay, python_path, batch.trusted, batch.hash_seed)
+        root = str(Path(batch.root).absolute())
+        return RunnerKind(
+            interpreter=batch.interpreter,
+            overlay=overlay,
+            python_path=project_python_path(root) if batch.trusted else "",
+            trusted=batch.trusted,
+            hash_seed=batch.hash_seed,
+            root=root,
+            confinement=None if batch.trusted else self._confinement,
+        )
 
     def _interpreter(self, path: str) -> tuple[InterpreterInfo, str]:
         known = self._interpreters.get(path)
@@ -267,10 +281,14 @@ def _arguments(batch: Batch, cwd: str, nodeids: list[str]) -> list[str]:
     return [*args, *nodeids]
 
 
-def _order(work: _Work, rounds: Rounds, stack_file: str) -> dict[str, Any]:
+def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str, Any]:
     batch = work.batch
+    confinement = work.kind.confinement
     return {
-        "args": [f"--override-ini=cache_dir={Path(stack_file).parent / 'cache'}", *work.args],
+        "key": key.hex(),
+        "environment": dict(runner.environment),
+        "sandbox": None if confinement is None else confinement.order(Path(work.cwd), runner.scratch, batch.limits),
+        "args": [f"--override-ini=cache_dir={runner.scratch / 'cache'}", *work.args],
         "cwd": work.cwd,
         "project_root": str(Path(batch.root).absolute()),
         "source_roots": list(batch.source_roots),
@@ -284,5 +302,4 @@ def _order(work: _Work, rounds: Rounds, stack_file: str) -> dict[str, Any]:
         "nice": 0 if batch.lane is Lane.FAST else _BACKGROUND_NICENESS,
         "cpu_s": batch.limits.cpu_s,
         "file_bytes": batch.limits.file_bytes,
-        "stack_file": stack_file,
     }

@@ -33,9 +33,18 @@ def test_a_crash_is_the_fault_of_the_test_that_ran_and_the_others_go_on(make_pro
     assert result.exit_code is None
 
 
-def test_garbage_on_the_result_pipe_costs_only_the_test_that_wrote_it(make_project, run):
-    root = make_project({"test_it.py": "import os\ndef test_a(): os.write(200, b'{}\\n')\ndef test_b(): pass\n"})
-    assert outcomes(run(root)) == {"test_a": "fault", "test_b": "passed"}
+@pytest.mark.parametrize(
+    "line",
+    ["{}", '{"kind": "verdict", "nodeid": "test_it.py::test_c", "outcome": "passed", "duration_s": 0, "output": ""}'],
+)
+def test_what_the_runner_did_not_write_on_the_result_pipe_ends_the_batch(make_project, run, line):
+    forge = f"os.write(200, {line!r}.encode() + b'\\n')"
+    root = make_project(
+        {"test_it.py": f"import os\ndef test_a(): pass\ndef test_b(): {forge}\ndef test_c(): assert False\n"}
+    )
+    result = run(root)
+    assert outcomes(result) == {"test_a": "passed", "test_b": "fault", "test_c": "fault"}
+    assert "did not write" in result.fault.detail
 
 
 def test_an_error_of_whoever_listens_is_not_taken_for_one_of_the_runner(make_project, executor):

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from .blackbox import PlaceNotes
 from .events import Emitter, clip
 from .measure import Measurement
 
@@ -32,7 +33,12 @@ class Reporter:
     """One round of pytest, told to Augment. ``only`` narrows what is collected to these node ids."""
 
     def __init__(
-        self, emitter: Emitter, order: dict[str, Any], only: list[str] | None, measurement: Measurement | None
+        self,
+        emitter: Emitter,
+        order: dict[str, Any],
+        only: list[str] | None,
+        measurement: Measurement | None,
+        place: PlaceNotes,
     ) -> None:
         self._emitter = emitter
         self._cwd = order["cwd"]
@@ -40,6 +46,7 @@ class Reporter:
         self._output_limit = order["output_limit"]
         self._only = None if only is None else set(only)
         self._measurement = measurement
+        self._place = place
         self._root = self._cwd
         self._reports = {}  # type: dict[str, list[Any]]
         self._too_big = False
@@ -121,7 +128,28 @@ class Reporter:
         yield
         if self._measurement is not None:
             self._measurement.switch("")
+        self._place.enter("")
         self.nodeid = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Note the phase."""
+        self._place.enter("set-up")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Note the phase."""
+        self._place.enter("call")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Note the phase."""
+        self._place.enter("tear-down")
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+        """Note the fixture."""
+        yield from self._place.around_fixture(fixturedef)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:

@@ -1,14 +1,15 @@
 # Paths stay plain strings here: they are compared as pytest, coverage and the import system give them.
-# ruff: noqa: PTH113, PTH118, PTH123
+# ruff: noqa: PTH113, PTH118
 """What the runner does to its own process: limits, ties to its parent, a look that a test finds sane."""
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import resource
 import signal
 import sys
+import tempfile
+import time
 import types
 from typing import Any
 
@@ -16,11 +17,6 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 _KEPT_FOR_STACKS: list[Any] = []
-
-
-def stack_signal() -> int:
-    """The signal that makes the runner write its stacks; one that test suites do not use."""
-    return signal.SIGRTMIN + 13 if hasattr(signal, "SIGRTMIN") else signal.SIGUSR2
 
 
 def tie_to_parent() -> None:
@@ -64,6 +60,24 @@ def read_order() -> bytes | None:
     return line if line.endswith(b"\n") else None
 
 
+def set_environment(wanted: dict[str, str]) -> None:
+    """Make the variables those of the batch, and forget what was worked out from the old ones."""
+    for name in set(os.environ) - set(wanted):
+        del os.environ[name]
+    changed = {name: value for name, value in wanted.items() if os.environ.get(name) != value}
+    os.environ.update(changed)
+    tempfile.tempdir = None
+    if "TZ" in changed or "TZ" not in wanted:
+        time.tzset()
+
+
+def vary_after_fork() -> None:
+    """Give this process randomness of its own; the standard library's own generator is seeded by the fork itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
 def step_back(niceness: int) -> None:
     """Lower this process's priority to ``niceness`` (0 to 19) where it is higher; it can never be raised again."""
     os.nice(max(0, niceness - os.nice(0)))
@@ -84,13 +98,6 @@ def _limit(what: int, value: int) -> None:
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
     resource.setrlimit(what, (value, value if what != resource.RLIMIT_CPU else hard))
-
-
-def dump_stacks_on_signal(path: str) -> None:
-    """Write every thread's stack to ``path`` when asked by signal, even while C code holds the interpreter lock."""
-    file = open(path, "w")  # noqa: SIM115 - stays open as long as the process
-    _KEPT_FOR_STACKS.append(file)
-    faulthandler.register(stack_signal(), file=file, all_threads=True)
 
 
 def pose_as_pytest(args: list[str]) -> None:

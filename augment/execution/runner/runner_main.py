@@ -1,5 +1,6 @@
 # ruff: noqa: PTH100, PTH118, PTH120
-"""Entry point: ``python runner_main.py EVENT_FD OVERLAY``. Puts nothing of Augment in the way of the project."""
+"""Entry point: ``python runner_main.py batch EVENT_FD BLACK_BOX_FD OVERLAY`` for a fresh process that runs one batch,
+``python runner_main.py zygote CONTROL_FD OVERLAY`` for a warm one that forks. Puts nothing of Augment in the way."""
 
 from __future__ import annotations
 
@@ -28,4 +29,8 @@ def load_session() -> Any:
 
 
 if __name__ == "__main__":
-    load_session().main(int(sys.argv[1]), sys.argv[2])
+    session = load_session()
+    if sys.argv[1] == "zygote":
+        session.serve(int(sys.argv[2]), sys.argv[3])
+    else:
+        session.main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

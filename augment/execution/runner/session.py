@@ -10,16 +10,17 @@ import io
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 from typing import Any
 
-from . import process
+from . import blackbox, process
 from .events import Emitter, clip
 
 
-def main(event_fd: int, overlay: str) -> None:
-    """Run one batch. ``overlay`` is a folder with what the interpreter lacks, or ""."""
+def main(event_fd: int, box: int, overlay: str) -> None:
+    """Run one batch in this process. ``overlay`` is a folder with what the interpreter lacks, or ""."""
     emitter = Emitter(event_fd)
     process.tie_to_parent()
     if overlay:
@@ -30,10 +31,39 @@ def main(event_fd: int, overlay: str) -> None:
         emitter.send("unusable", detail=str(error))
         return
     _prime()
+    _batch(emitter, box, overlay, early)
+
+
+def serve(control_fd: int, overlay: str) -> None:
+    """Get ready and fork one process a batch, until Augment closes the socket."""
+    from . import zygote
+
+    control = socket.socket(fileno=control_fd)
+    process.tie_to_parent()
+    if overlay:
+        sys.path.append(overlay)
+    try:
+        early = _import_tools()
+    except ImportError as error:
+        control.send(json.dumps({"unusable": str(error)}).encode())
+        return
+    _prime()
+    zygote.freeze()
+    unsafe = zygote.why_unsafe()
+    control.send(json.dumps({"ready": True, "unsafe": unsafe}).encode())
+    if unsafe:
+        return
+    zygote.Zygote(control, lambda events, box: _batch(Emitter(events), box, overlay, early)).serve()
+
+
+def _batch(emitter: Emitter, box: int, overlay: str, early: set[str]) -> None:
     emitter.send("ready")
     line = process.read_order()
     if line is not None:
-        _obey(json.loads(line), emitter, overlay, early)
+        order = json.loads(line)
+        del line
+        emitter.authenticate(order.pop("key"))
+        _obey(order, emitter, box, overlay, early)
         # Augment ends the whole group; to leave earlier would orphan what the tests started.
         signal.pause()
 
@@ -64,8 +94,12 @@ def _prime() -> None:
             os.chdir(here)
 
 
-def _obey(order: dict[str, Any], emitter: Emitter, overlay: str, early: set[str]) -> None:
-    process.dump_stacks_on_signal(order["stack_file"])
+def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early: set[str]) -> None:
+    blackbox.dump_stacks_on_signal(box)
+    if order["sandbox"] is not None:
+        importlib.import_module("_augment_runner.confine").enter(order["sandbox"])
+    process.set_environment(order["environment"])
+    process.vary_after_fork()
     os.chdir(order["cwd"])
     process.set_path(order, overlay)
     process.forget_modules(order, early)
@@ -85,7 +119,7 @@ def _obey(order: dict[str, Any], emitter: Emitter, overlay: str, early: set[str]
         measurement.start()
     code = 0
     for number, only in enumerate(order["rounds"]):
-        code = max(code, _round(order, emitter, number, only, measurement))
+        code = max(code, _round(order, emitter, number, only, measurement, blackbox.PlaceNotes(box)))
     if measurement is not None:
         measurement.stop()
         for described in measurement.files(order["known"]):
@@ -96,13 +130,15 @@ def _obey(order: dict[str, Any], emitter: Emitter, overlay: str, early: set[str]
     emitter.send("done", exit_code=code)
 
 
-def _round(order: dict[str, Any], emitter: Emitter, number: int, only: list[str] | None, measurement: Any) -> int:
+def _round(
+    order: dict[str, Any], emitter: Emitter, number: int, only: list[str] | None, measurement: Any, place: Any
+) -> int:
     import pytest
 
     from .plugin import Reporter
 
     emitter.send("round", number=number)
-    reporter = Reporter(emitter, order, only, measurement)
+    reporter = Reporter(emitter, order, only, measurement, place)
     reporter.install()
     try:
         code = int(pytest.main(list(order["args"]), plugins=[reporter]))

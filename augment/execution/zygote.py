@@ -1,0 +1,257 @@
+"""Augment's side of a warm process: starting it, asking it for children, ending it."""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from augment.execution.blackbox import BlackBox
+from augment.execution.environment import make_scratch, runner_environment
+from augment.execution.fresh import MAIN
+from augment.execution.source import RunnerKind
+from augment.execution.tree import ProcessTree
+
+_READY_S = 60.0
+_FORK_S = 10.0
+_GONE_S = 10.0
+
+
+class ZygoteLostError(OSError):
+    """The warm process is gone or does not answer."""
+
+
+class UnsafeForkError(Exception):
+    """The warm process must not fork; the text says why."""
+
+
+class Zygote:
+    """A warm process. It lives until :meth:`retire` was called and the last of its children was let go."""
+
+    def __init__(self, kind: RunnerKind) -> None:
+        self.kind = kind
+        self.used = time.monotonic()
+        self.scratch = make_scratch(None, kind)
+        self._lock = threading.Lock()
+        self._children = 0
+        self._retired = False
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._process = self._start(theirs)
+        except OSError:
+            self._control.close()
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            raise
+        finally:
+            theirs.close()
+
+    def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        command = [self.kind.interpreter, str(MAIN), "zygote", str(theirs.fileno()), self.kind.overlay]
+        if self.kind.confinement is not None:
+            command = self.kind.confinement.command(command, self.kind, self.scratch)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            env=runner_environment(self.kind, self.scratch),
+            cwd=self.scratch,
+            start_new_session=True,
+        )
+
+    def await_ready(self) -> None:
+        """Wait until it can fork. Raises UnsafeForkError, ZygoteLostError, or UnusableError."""
+        self._control.settimeout(_READY_S)
+        told = _message(self._control)
+        if "unusable" in told:
+            raise UnsafeForkError(told["unusable"])
+        if told.get("unsafe"):
+            raise UnsafeForkError(told["unsafe"])
+        if "ready" not in told:
+            raise ZygoteLostError("the warm process ended before it was ready")
+
+    def fork(self) -> ForkedRunner:
+        """A child for one batch. Raises ZygoteLostError."""
+        with self._lock:
+            if self._retired:
+                raise ZygoteLostError("the warm process was let go")
+            self._children += 1
+        self.used = time.monotonic()
+        try:
+            return ForkedRunner(self)
+        except OSError as error:
+            self.child_gone()
+            raise ZygoteLostError(str(error)) from error
+
+    def request(self, descriptors: list[int]) -> None:
+        """Ask for a child that is given these descriptors."""
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        self._control.sendmsg([b"fork"], rights)
+
+    def alive(self) -> bool:
+        """Whether the process has not ended yet."""
+        return self._process.poll() is None
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the process itself, in bytes."""
+        return ProcessTree(self._process.pid).resident_bytes()
+
+    def child_gone(self) -> None:
+        """A child was let go."""
+        with self._lock:
+            self._children -= 1
+            over = self._retired and not self._children
+        self.used = time.monotonic()
+        if over:
+            self._end()
+
+    def retire(self) -> None:
+        """Fork no more; end when the last child is gone. Idempotent."""
+        with self._lock:
+            over = not self._retired and not self._children
+            self._retired = True
+        if over:
+            self._end()
+
+    def _end(self) -> None:
+        self._control.close()
+        ProcessTree(self._process.pid).kill()
+        self._process.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class ForkedRunner:
+    """A child of a warm process, made for one batch."""
+
+    def __init__(self, zygote: Zygote) -> None:
+        self._zygote = zygote
+        self.kind = zygote.kind
+        self.scratch = make_scratch(zygote.scratch, self.kind)
+        self.environment: Mapping[str, str] = runner_environment(self.kind, self.scratch)
+        self.lost = False
+        self._status: int | None = None
+        self._pidfd = -1
+        self._black_box = BlackBox()
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.events, event_end = os.pipe()
+        self.output, output_end = os.pipe()
+        order_end, self._order = os.pipe()
+        handed = [theirs.fileno(), event_end, output_end, order_end, self._black_box.descriptor]
+        try:
+            zygote.request(handed)
+        except OSError:
+            self._release()
+            raise
+        finally:
+            theirs.close()
+            for descriptor in (event_end, output_end, order_end):
+                os.close(descriptor)
+        self._tree = ProcessTree(self._meet())
+
+    def _meet(self) -> int:
+        """Take the child's descriptor, and from it the process id it has here, whatever it has in its namespace."""
+        self._channel.settimeout(_FORK_S)
+        size = array.array("i", [0]).itemsize
+        try:
+            message, ancillary, _, _ = self._channel.recvmsg(4096, socket.CMSG_LEN(size))
+        except OSError:
+            self._release()
+            raise
+        if not message or not ancillary:
+            self._release()
+            raise ZygoteLostError("the warm process did not fork")
+        self._pidfd = array.array("i", ancillary[0][2][:size])[0]
+        os.set_inheritable(self._pidfd, False)
+        return _pid_of(self._pidfd)
+
+    @property
+    def exit_descriptor(self) -> int | None:
+        """Becomes readable when the process has ended."""
+        return self._pidfd
+
+    def order(self, line: bytes) -> None:
+        """Hand over the batch. A runner that has died meanwhile shows as the end of its events."""
+        with suppress(BrokenPipeError), os.fdopen(self._order, "wb") as pipe:
+            self._order = -1
+            pipe.write(line + b"\n")
+
+    def alive(self) -> bool:
+        """Whether the process has not ended yet."""
+        return not select.select([self._pidfd], [], [], 0)[0]
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit status (negative: the signal that ended it), or None when it is not known."""
+        if self._status is None and not self.lost:
+            self._channel.settimeout(timeout_s)
+            try:
+                self._status = _message(self._channel).get("status")
+                self.lost = self._status is None
+            except TimeoutError:
+                return None
+        return self._status
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the runner itself."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def black_box(self) -> bytes:
+        """What the runner noted last."""
+        return self._black_box.read()
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the runner and everything it started, in bytes."""
+        return self._tree.resident_bytes()
+
+    def end(self) -> None:
+        """Have the warm process kill the runner, its group and everything it left behind; remove temporary files."""
+        if not self._told_gone():
+            self._tree.kill()
+        os.close(self._pidfd)
+        self._release()
+        self._zygote.child_gone()
+
+    def _told_gone(self) -> bool:
+        self._channel.settimeout(_GONE_S)
+        try:
+            self._channel.shutdown(socket.SHUT_WR)
+            while True:
+                told = _message(self._channel)
+                if "gone" in told or not told:
+                    return "gone" in told
+        except OSError:
+            return False
+
+    def _release(self) -> None:
+        for descriptor in (self.events, self.output, self._order):
+            with suppress(OSError):
+                os.close(descriptor)
+        self._channel.close()
+        self._black_box.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _message(channel: socket.socket) -> dict[str, Any]:
+    """The next message, empty at the end. Raises TimeoutError."""
+    try:
+        told = json.loads(channel.recv(1 << 20) or b"{}")
+    except ConnectionResetError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _pid_of(pidfd: int) -> int:
+    text = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pid:"))
