@@ -91,6 +91,86 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What was varied about one execution of a test. The defaults are what plain pytest does here.
+
+    ``order`` is *given* (as collected), *shuffled* (with ``shuffle_seed``) or *alone* (no other test in its process).
+    ``round`` counts executions in the same process, from 0. ``time_zone`` is a name for TZ ('' is the machine's own).
+    ``temp`` is '' (the user's temporary folder), *clean* (an empty one) or *dirty* (one that earlier tests have used).
+    """
+
+    order: str = "given"
+    shuffle_seed: int | None = None
+    hash_seed: int | None = None
+    time_zone: str = ""
+    temp: str = ""
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution of one test that was, or may be, one of several on the same revision. Every one is kept.
+
+    ``number`` counts the attempts of this test for one ``purpose`` in one place, from 1: *retry* (of a fault, the
+    fault itself being number 1) or *rerun* (in idle time, to see whether the verdict stands). ``position`` is the place
+    in the order in which its batch ran. ``executor`` names the slot or process that ran it.
+    """
+
+    nodeid: str
+    revision: str
+    batch_id: str
+    number: int
+    purpose: str
+    outcome: Outcome
+    duration_s: float
+    at: float
+    executor: str = ""
+    position: int = 0
+    message: str = ""
+    fault: Fault | None = None
+    conditions: Conditions = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What repeated executions of one test have shown since it, or what it executes, last changed.
+
+    ``here`` are the passes and failures on ``revision``, the newest one it was rerun on: only a difference on one and
+    the same revision is ``mixed``. ``tallies`` maps a condition in words (``time zone UTC``) to passes and failures
+    under it, ``tried`` a way of rerunning to how often it was used. ``failing`` are the conditions of an attempt that
+    gave the rarer outcome and ``before`` the tests that had run before it in its process. ``suspects`` are single
+    conditions of it still to be tried apart from the others, ``cause`` the one that brings the outcome about on its own
+    ('' while unknown), ``reproduce`` a command that shows it. ``score`` is the mean of the posterior probability that
+    an attempt gives the rarer outcome, ``low`` and ``high`` bound its central 90 %.
+    """
+
+    nodeid: str
+    passes: int = 0
+    failures: int = 0
+    revision: str = ""
+    here: tuple[int, int] = (0, 0)
+    mixed: bool = False
+    was_flaky: bool = False
+    tallies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    tried: Mapping[str, int] = field(default_factory=dict)
+    failing: Conditions | None = None
+    failing_outcome: str = ""
+    before: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+    cause: str = ""
+    reproduce: str = ""
+    score: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    is_flaky: bool = False
+
+    @property
+    def attempts(self) -> int:
+        """How often it came to a verdict."""
+        return self.passes + self.failures
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many tests of a run came to each end."""
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from augment.records import (
     Activity,
     Admission,
+    Attempt,
     Control,
     CoverageReport,
     Decision,
@@ -58,7 +59,8 @@ class Batch:
     the same process. ``source_roots`` are put in front on ``sys.path``, relative to the root (as in :class:`Project`).
     ``trusted`` is True for the user's own tests, which keep the user's environment less its secrets;
     generated code gets an allow-list. ``measure`` lists files or folders to measure (empty: every project file that is
-    not a test).
+    not a test). ``time_zone`` becomes TZ and ``temp_folder``, which must exist, TMPDIR of the tests ('' leaves them as
+    they are). ``avoid`` names an executor (``BatchResult.executor``) that another stands in for if there is one.
     """
 
     id: str
@@ -76,6 +78,9 @@ class Batch:
     repeat: int = 1
     hash_seed: int | None = None
     shuffle_seed: int | None = None
+    time_zone: str = ""
+    temp_folder: str = ""
+    avoid: str = ""
     pytest_args: tuple[str, ...] = ()
     limits: Limits = Limits()
 
@@ -118,7 +123,7 @@ class BatchResult:
     ``verdicts`` are in order of completion; with ``repeat`` a nodeid appears once a round. ``collection_errors`` maps a
     file to the text of the error that kept it from being collected. ``fault`` is set when the batch itself was ended by
     the infrastructure; tests it cost have a verdict with that fault. ``output`` is the terminal text of pytest.
-    ``exit_code`` is pytest's own (None after a fault).
+    ``exit_code`` is pytest's own (None after a fault). ``executor`` names the slot or process that ran it.
     """
 
     batch_id: str
@@ -132,6 +137,7 @@ class BatchResult:
     output: str = ""
     exit_code: int | None = None
     seconds: float = 0.0
+    executor: str = ""
 
 
 VerdictSink = Callable[[Verdict], None]
@@ -272,6 +278,14 @@ class Memory(Protocol):
     def decisions(self, limit: int = 20) -> list[Decision]:
         """Which tests the newest revisions selected, newest first."""
 
+    def attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Keep every single execution of tests that were run more than once."""
+
+    def content_changed(self, nodeids: Sequence[str]) -> None:
+        """Forget the evidence of flakiness about tests (or test files) that changed, or whose code did, and end their
+        mutes.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -296,6 +310,12 @@ class ReportReader(Protocol):
 
     def tests(self) -> list[dict[str, Any]]:
         """Every known test with its newest verdict."""
+
+    def flaky(self) -> list[dict[str, Any]]:
+        """Tests that are flaky or muted, the worst first."""
+
+    def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest executions of one test that were retries or reruns, newest first."""
 
     def admissions(self) -> list[dict[str, Any]]: ...
 

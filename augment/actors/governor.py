@@ -21,9 +21,9 @@ class GovernorActor(Shell):
     def __init__(self, slots: int, threshold: float) -> None:
         self._governor = Governor(slots, threshold=threshold)
 
-    def acquire(self, lane: Lane, holder: str, timeout_s: float) -> Lease | None:
+    def acquire(self, lane: Lane, holder: str, timeout_s: float, avoid: int | None = None) -> Lease | None:
         """See :meth:`Governor.acquire`."""
-        return self._governor.acquire(lane, holder, timeout_s)
+        return self._governor.acquire(lane, holder, timeout_s, avoid)
 
     def renew(self, lease_id: str) -> bool:
         """See :meth:`Governor.renew`."""

@@ -42,6 +42,12 @@ def executor_part(slot: int) -> str:
     return f"executor-{slot}"
 
 
+def slot_of(part: str) -> int | None:
+    """The slot of an executor, by its part; None for any other name."""
+    stem, _, number = part.rpartition("-")
+    return int(number) if stem == "executor" and number.isdigit() else None
+
+
 def actor_options(part: str, namespace: str, node_id: str, **more: Any) -> dict[str, Any]:
     """Options of an actor that lives beside the project's files, restarts when it dies, and ends with its driver.
 

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from augment.actors.base import cause_of
-from augment.actors.naming import GOVERNOR, executor_part, find_actor
+from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
 from augment.records import Fault, FaultKind, Lane, Outcome, Verdict
 from augment.seams import Batch, BatchResult, VerdictSink
 from augment.service import Lease
@@ -129,7 +130,8 @@ class RayExecutor:
             with self._lock:
                 if batch.id in self._cancelled:
                     return None
-            lease: Lease | None = ray.get(self._find_governor().acquire.remote(batch.lane, self._holder, 1.0))
+            asked = self._find_governor().acquire.remote(batch.lane, self._holder, 1.0, slot_of(batch.avoid))
+            lease: Lease | None = ray.get(asked)
             if lease is not None:
                 return lease
 
@@ -157,7 +159,7 @@ class RayExecutor:
         for reference in items:
             item = ray.get(reference)
             if isinstance(item, BatchResult):
-                return item
+                return replace(item, executor=executor_part(slot))
             on_verdict(item)
         raise ray.exceptions.RayError("the executor ended its stream without a result")
 

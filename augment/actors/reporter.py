@@ -14,9 +14,11 @@ from augment.actors.naming import REPORTER, find_actor
 from augment.records import (
     Activity,
     Admission,
+    Attempt,
     Control,
     CoverageReport,
     Decision,
+    Evidence,
     Finding,
     Job,
     JobState,
@@ -157,6 +159,24 @@ class ReporterClient:
         """Add to the count of model tokens."""
         self._write("tokens", model, prompt, completion)
 
+    def attempts(self, attempts: Sequence[Attempt], evidence: Sequence[Evidence] = ()) -> None:
+        """Keep every execution of tests that ran more than once."""
+        self._write("attempts", attempts, evidence)
+
+    # ----------------------------------------------------------------- flakiness
+
+    def evidence(self) -> list[Evidence]:
+        """What is known of the flakiness of each test."""
+        return self._read("evidence")
+
+    def mute(self, nodeid: str, until: float, by: str = "user") -> bool:
+        """Mute a test."""
+        return self._write("mute", nodeid, until, by)
+
+    def unmute(self, nodeid: str) -> bool:
+        """End a mute by a user's word."""
+        return self._write("unmute", nodeid)
+
     # ----------------------------------------------------------------- memory
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
@@ -199,6 +219,10 @@ class ReporterClient:
         """nodeid -> newest outcome."""
         return self._read("latest_outcomes")
 
+    def content_changed(self, nodeids: Sequence[str]) -> None:
+        """Forget the evidence about tests that changed and end their mutes."""
+        self._write("content_changed", nodeids)
+
     # ----------------------------------------------------------------- reader
 
     def health(self) -> dict[str, Any]:
@@ -220,6 +244,14 @@ class ReporterClient:
     def tests(self) -> list[dict[str, Any]]:
         """Every known test."""
         return self._read("tests")
+
+    def flaky(self) -> list[dict[str, Any]]:
+        """Tests that are flaky or muted."""
+        return self._read("flaky")
+
+    def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
+        """Retries and reruns of one test."""
+        return self._read("attempts_of", nodeid, limit)
 
     def admissions(self) -> list[dict[str, Any]]:
         """Every admission."""

@@ -21,8 +21,9 @@ from augment.commands.results import check_result_file, write_result_file
 from augment.config import load_settings
 from augment.errors import ProjectError
 from augment.execution import LocalExecutor, find_interpreter, split_batch
-from augment.records import Counts, Lane, Outcome, Project, Run, Verdict, new_id
+from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
 from augment.seams import Batch, BatchResult, Limits
+from augment.service.retrying import RunAgain, retry_faults
 from augment.store import junit_xml
 
 NOT_FOUND = "not found"
@@ -46,6 +47,8 @@ class Report:
     run: Run
     verdicts: list[Verdict] = field(default_factory=list)
     results: list[BatchResult] = field(default_factory=list)
+    attempts: tuple[Attempt, ...] = ()
+    """All executions of tests that a fault ended and that were tried again."""
     seconds: float = 0.0
 
 
@@ -121,12 +124,25 @@ def _execute(project: Project, wanted: list[str], at_once: int, reason: str, con
         with _Display(console) as display:
             batches = _batches(executor, project, whole, at_once, display)
             report.results = _run_all(executor, batches, display.take)
-            report.verdicts = [verdict for result in report.results for verdict in result.verdicts]
+            retried = retry_faults(report.results, _run_again(executor, whole), revision)
+            told = {verdict.nodeid: verdict for verdict in retried.verdicts}
+            verdicts = [verdict for result in report.results for verdict in result.verdicts]
+            report.verdicts = [told.get(verdict.nodeid, verdict) for verdict in verdicts]
+            report.attempts = retried.attempts
     finally:
         executor.close()
     report.seconds = time.time() - began
     report.run = replace(report.run, finished_at=time.time(), counts=Counts.of(report.verdicts))
     return report
+
+
+def _run_again(executor: LocalExecutor, whole: Batch) -> RunAgain:
+    """A retry of what a fault ended: a batch of its own, in a fresh process."""
+
+    def again(nodeids: tuple[str, ...], avoid: str) -> BatchResult:
+        return executor.run(replace(whole, id=new_id("batch"), nodeids=nodeids, avoid=avoid))
+
+    return again
 
 
 def _batches(executor: LocalExecutor, project: Project, whole: Batch, at_once: int, display: _Display) -> list[Batch]:
@@ -215,6 +231,11 @@ def as_json(report: Report) -> dict[str, Any]:
             }
             for verdict in report.verdicts
         ],
+        "attempts": [
+            {"nodeid": attempt.nodeid, "number": attempt.number, "outcome": attempt.outcome.value}
+            | ({"fault": attempt.fault.kind.value} if attempt.fault is not None else {})
+            for attempt in report.attempts
+        ],
         "seconds": round(report.seconds, 3),
     }
 
@@ -243,6 +264,9 @@ def _print(report: Report, console: Console) -> None:
             _plain(console, f"fault: {result.fault.kind.value}: {result.fault.detail}")
         elif not result.verdicts and not result.collection_errors and result.exit_code not in (0, NOTHING):
             _plain(console, result.output)  # pytest refused: what it said is all there is
+    settled = {attempt.nodeid: attempt for attempt in report.attempts if attempt.outcome is not Outcome.FAULT}
+    for nodeid, attempt in settled.items():
+        _plain(console, f"{nodeid}: {attempt.outcome.value} at attempt {attempt.number}, after a fault")
     counts = {name: number for name, number in asdict(report.run.counts).items() if number}
     said = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests ran"
     _plain(console, f"{said} in {report.seconds:.2f}s")
@@ -254,6 +278,13 @@ def _plain(console: Console, text: str) -> None:
 
 def _errors(results: Iterable[BatchResult]) -> Iterable[tuple[str, str]]:
     return ((file, text) for result in results for file, text in result.collection_errors.items() if text != NOT_FOUND)
+
+
+def _made_good(result: BatchResult, report: Report) -> bool:
+    """Whether retries gave every test that the batch's own fault cost a verdict."""
+    cost = {verdict.nodeid for verdict in result.verdicts if verdict.fault is not None}
+    faulty = {verdict.nodeid for verdict in report.verdicts if verdict.fault is not None}
+    return bool(cost) and not cost & faulty
 
 
 def _exit_code(report: Report) -> int:
@@ -273,7 +304,7 @@ def _exit_code(report: Report) -> int:
         if code in codes:
             return code
     counts = report.run.counts
-    faulty = any(result.fault is not None for result in report.results)
+    faulty = any(result.fault is not None and not _made_good(result, report) for result in report.results)
     if faulty or counts.failed or counts.error or counts.fault or FAILED in codes:
         return FAILED
     return NOTHING if codes == {NOTHING} and not report.verdicts else 0

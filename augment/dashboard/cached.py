@@ -85,6 +85,14 @@ class CachedReader:
         """Every known test."""
         return self._cached(("tests",), self._reader.tests)
 
+    def flaky(self) -> list[dict[str, Any]]:
+        """Tests that are flaky or muted."""
+        return self._cached(("flaky",), self._reader.flaky)
+
+    def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
+        """Retries and reruns of one test."""
+        return self._cached(("attempts", nodeid, limit), lambda: self._reader.attempts_of(nodeid, limit))
+
     def admissions(self) -> list[dict[str, Any]]:
         """Every admission."""
         return self._cached(("admissions",), self._reader.admissions, lambda _answer: _LARGE)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,7 @@ from augment.records import (
     Activity,
     Coverage,
     CoverageReport,
+    Fault,
     FaultKind,
     Lane,
     Outcome,
@@ -46,6 +47,7 @@ from augment.service.planning import (
     with_unsettled,
     write_jobs,
 )
+from augment.service.retrying import RETRIES, retry_faults
 from augment.service.revisions import Sources
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class _InFlight:
 
     batches: set[str] = field(default_factory=set)
     superseded: bool = False
+    retrying: bool = False
+    """Only faults are still being tried again: any newer revision goes before that."""
 
 
 class Coordinator:
@@ -99,6 +103,7 @@ class Coordinator:
         *,
         limits: Limits | None = None,
         parallel: int = 1,
+        retries: int = RETRIES,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._project = project
@@ -108,6 +113,7 @@ class Coordinator:
         self._sources = sources
         self._limits = limits or Limits()
         self._parallel = parallel
+        self._retries = retries
         self._clock = clock
         self._source_index = SourceIndex()
         self._latest: Snapshot | None = None
@@ -135,7 +141,9 @@ class Coordinator:
         """Take note of a new revision. Never blocks for long; the newest one wins."""
         with self._lock:
             self._latest = snapshot
-            supersedes = self._current is not None and _touches_code(self._current, snapshot)
+            supersedes = self._current is not None and (
+                self._in_flight.retrying or _touches_code(self._current, snapshot)
+            )
             self._idle.clear()
         if supersedes:
             self._cancel()
@@ -241,7 +249,10 @@ class Coordinator:
         run = Run(new_id("run"), Lane.FAST, plan.reason, snapshot.revision, self._clock())
         self._notebook.run_started(run)
         self._say(plan.reason)
+        if plan.change is not None:
+            self._notebook.content_changed(plan.nodeids)
         results = self._run_batches(run, plan, snapshot)
+        results += self._retry(run, snapshot, results)
         self._notebook.run_finished(run.id, self._clock())
         if any(result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED for result in results):
             log.info("run %s was superseded by a newer save", run.id)
@@ -281,16 +292,36 @@ class Coordinator:
         with ThreadPoolExecutor(len(batches)) as pool:
             return list(pool.map(lambda batch: self._run_one(run, batch, on_verdict), batches))
 
+    def _retry(self, run: Run, snapshot: Snapshot, results: Sequence[BatchResult]) -> list[BatchResult]:
+        """Try what faults ended again, now that every other verdict is out; the results that gave real verdicts."""
+        with self._lock:
+            if self._in_flight.superseded:
+                return []
+            self._in_flight.retrying = True
+
+        def again(nodeids: tuple[str, ...], avoid: str) -> BatchResult:
+            self._say(f"trying again on another executor what a fault ended: {', '.join(nodeids[:3])}")
+            return self._run_batch(replace(self._batch(snapshot, nodeids), avoid=avoid), lambda _verdict: None)
+
+        retried = retry_faults(results, again, snapshot.revision, self._retries, self._clock)
+        if retried.attempts:
+            self._notebook.verdicts(run.id, retried.verdicts)
+            self._notebook.attempts(retried.attempts)
+        return [result for result in retried.results if result.fault is None]
+
     def _run_one(self, run: Run, batch: Batch, on_verdict: Callable[[Verdict], None]) -> BatchResult:
+        result = self._run_batch(batch, on_verdict)
+        # Repeating what was streamed is harmless (same run, same test) and covers a stream that was cut.
+        self._notebook.verdicts(run.id, [*result.verdicts, *_collection_verdicts(result)])
+        return result
+
+    def _run_batch(self, batch: Batch, on_verdict: Callable[[Verdict], None]) -> BatchResult:
         with self._lock:
             self._in_flight.batches.add(batch.id)
             superseded = self._in_flight.superseded
         if superseded:
-            self._executor.cancel(batch.id)
-        result = self._executor.run(batch, on_verdict)
-        # Repeating what was streamed is harmless (same run, same test) and covers a stream that was cut.
-        self._notebook.verdicts(run.id, [*result.verdicts, *_collection_verdicts(result)])
-        return result
+            return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, "a newer save came"))
+        return self._executor.run(batch, on_verdict)
 
     def _batch(self, snapshot: Snapshot, nodeids: tuple[str, ...]) -> Batch:
         return Batch(

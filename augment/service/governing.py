@@ -69,12 +69,15 @@ class Governor:
         self._reason = ""
         self._changed = threading.Condition()
 
-    def acquire(self, lane: Lane, holder: str, timeout_s: float = 0.0) -> Lease | None:
-        """A lease for ``lane``, waiting up to ``timeout_s`` for one; None when there is none to be had."""
+    def acquire(self, lane: Lane, holder: str, timeout_s: float = 0.0, avoid: int | None = None) -> Lease | None:
+        """A lease for ``lane``, waiting up to ``timeout_s`` for one; None when there is none to be had.
+
+        ``avoid`` is a slot to be left alone, where there is another.
+        """
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
-                lease = self._grant(lane, holder)
+                lease = self._grant(lane, holder, avoid)
                 remaining = deadline - time.monotonic()
                 if lease is not None or remaining <= 0:
                     return lease
@@ -130,24 +133,29 @@ class Governor:
             self._expire()
             return GovernorState(self._slots, self._limit, tuple(self._leases.values()), self._reason)
 
-    def _grant(self, lane: Lane, holder: str) -> Lease | None:
+    def _grant(self, lane: Lane, holder: str, avoid: int | None) -> Lease | None:
         self._expire()
-        slot = self._free_slot(lane)
+        slot = self._free_slot(lane, avoid)
         if slot is None:
             return None
         lease = Lease(new_id("lease"), slot, lane, holder, self._clock() + self._ttl_s)
         self._leases[lease.id] = lease
         return lease
 
-    def _free_slot(self, lane: Lane) -> int | None:
+    def _free_slot(self, lane: Lane, avoid: int | None) -> int | None:
         taken = {lease.slot for lease in self._leases.values()}
+        if avoid is not None and self._usable(lane) - {avoid}:
+            taken.add(avoid)
         free = [slot for slot in range(self._slots) if slot not in taken]
         if lane is Lane.FAST:
             return free[0] if free else None
         background = sum(1 for lease in self._leases.values() if lease.lane is not Lane.FAST)
-        # With a single slot there is nothing to reserve: the lanes take turns.
-        usable = free if self._slots == 1 else [slot for slot in free if slot > 0]
+        usable = [slot for slot in free if slot in self._usable(lane)]
         return usable[-1] if usable and background < self._limit else None
+
+    def _usable(self, lane: Lane) -> set[int]:
+        # With a single slot there is nothing to reserve: the lanes take turns.
+        return set(range(self._slots)) if lane is Lane.FAST or self._slots == 1 else set(range(1, self._slots))
 
     def _expire(self) -> None:
         now = self._clock()

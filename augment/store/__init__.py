@@ -5,6 +5,7 @@
 
 from augment.store.database import StoreError
 from augment.store.durable import UnknownJobError
+from augment.store.flakiness import UnknownTestError
 from augment.store.junit import junit_xml
 from augment.store.ledger import UnknownAdmissionError
 from augment.store.reporter import Reporter
@@ -22,5 +23,6 @@ __all__ = [
     "UnknownAdmissionError",
     "UnknownJobError",
     "UnknownRunError",
+    "UnknownTestError",
     "junit_xml",
 ]

@@ -14,9 +14,11 @@ from augment.records import (
     Activity,
     Admission,
     AdmissionState,
+    Attempt,
     Control,
     CoverageReport,
     Decision,
+    Evidence,
     Finding,
     Job,
     JobState,
@@ -106,7 +108,8 @@ class Reporter:
         if recorded.resumed:
             self._hub.publish("run", recorded.run)
         for verdict in recorded.fresh:
-            self._hub.publish("verdict", _verdict_event(run_id, recorded.run["lane"], verdict))
+            event = _verdict_event(run_id, recorded.run["lane"], verdict)
+            self._hub.publish("verdict", event | {"muted": verdict.nodeid in recorded.muted})
         if recorded.fresh:
             self._stale.set()
 
@@ -159,6 +162,11 @@ class Reporter:
         self._store.add_tokens(model, prompt, completion)
         self._stale.set()
 
+    def attempts(self, attempts: Sequence[Attempt], evidence: Sequence[Evidence] = ()) -> None:
+        """Keep every execution of tests that ran more than once, and what they amount to."""
+        self._store.add_attempts(attempts, evidence)
+        self._stale.set()
+
     # ----------------------------------------------------------------------- beyond the seams
 
     def set_health(self, facts: Mapping[str, Any]) -> None:
@@ -198,6 +206,33 @@ class Reporter:
         """The newest verdicts of one test, newest first."""
         return self._store.history(nodeid, limit)
 
+    def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest executions of one test that were retries or reruns, newest first."""
+        return self._store.attempts_of(nodeid, limit)
+
+    def evidence(self) -> list[Evidence]:
+        """What is known of the flakiness of each test that was ever rerun."""
+        return self._store.evidence()
+
+    def content_changed(self, nodeids: Sequence[str]) -> None:
+        """Forget the evidence about tests (or test files) that changed, or whose code did, and end their mutes."""
+        for nodeid in self._store.content_changed(nodeids):
+            self._publish("flaky", {"nodeid": nodeid, "muted_until": None})
+
+    def mute(self, nodeid: str, until: float, by: str = "user") -> bool:
+        """Mute a test and announce it; False where that changed nothing."""
+        muted = self._store.mute(nodeid, until, by)
+        if muted:
+            self._publish("flaky", {"nodeid": nodeid, "muted_until": until})
+        return muted
+
+    def unmute(self, nodeid: str) -> bool:
+        """End a mute by a user's word and announce it; False where there was none."""
+        unmuted = self._store.unmute(nodeid)
+        if unmuted:
+            self._publish("flaky", {"nodeid": nodeid, "muted_until": None})
+        return unmuted
+
     # ----------------------------------------------------------------------- ReportReader
 
     def health(self) -> dict[str, Any]:
@@ -225,6 +260,10 @@ class Reporter:
     def tests(self) -> list[dict[str, Any]]:
         """Every known test with its newest verdict, by name."""
         return self._store.tests()
+
+    def flaky(self) -> list[dict[str, Any]]:
+        """Tests that are flaky or muted, the worst first."""
+        return self._store.flaky()
 
     def admissions(self) -> list[dict[str, Any]]:
         """Admissions, newest first."""

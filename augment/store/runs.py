@@ -17,9 +17,11 @@ from sqlalchemy.dialects.sqlite import insert
 from augment.errors import AugmentError
 from augment.records import Outcome, Run, Verdict
 from augment.store.coding import essence, pack_text, unpack_text
-from augment.store.schema import outputs, runs, tests, verdicts
+from augment.store.schema import flaky, outputs, runs, tests, verdicts
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
+BROKEN = (Outcome.FAILED.value, Outcome.ERROR.value)
+MUTED = "muted"
 _MESSAGE_CHARS = 300
 
 
@@ -34,6 +36,8 @@ class Recorded:
     run: dict[str, Any]
     fresh: tuple[Verdict, ...]
     resumed: bool = False
+    muted: frozenset[str] = frozenset()
+    """Of the fresh ones: tests that are muted and did not pass."""
 
 
 def start(conn: Connection, run: Run) -> bool:
@@ -62,28 +66,33 @@ def record(conn: Connection, run_id: str, new: Sequence[Verdict], at: float) -> 
     """
     run = _row(conn, run_id)
     change: Counter[str] = Counter()
-    fresh = tuple(verdict for verdict in new if _record_one(conn, run.seq, verdict, at, change))
+    muted: set[str] = set()
+    fresh = tuple(verdict for verdict in new if _record_one(conn, run.seq, verdict, at, change, muted))
     resumed = bool(fresh and run.interrupted)
     values: dict[str, Any] = {name: runs.c[name] + by for name, by in change.items() if by}
     if resumed:
         values |= {"finished_at": None, "interrupted": False}
     if values:
         conn.execute(update(runs).where(runs.c.seq == run.seq).values(**values))
-    return Recorded(run_json(_row(conn, run_id)), fresh, resumed)
+    return Recorded(run_json(_row(conn, run_id)), fresh, resumed, frozenset(muted))
 
 
-def _record_one(conn: Connection, run_seq: int, verdict: Verdict, at: float, change: Counter[str]) -> bool:
+def _record_one(
+    conn: Connection, run_seq: int, verdict: Verdict, at: float, change: Counter[str], muted: set[str]
+) -> bool:
     test = _test(conn, verdict.nodeid)
     key = and_(verdicts.c.run_seq == run_seq, verdicts.c.test_id == test.id)
-    old = conn.execute(select(verdicts.c.outcome, verdicts.c.fault_kind).where(key)).one_or_none()
-    if old is not None and not _replaces(old.outcome, old.fault_kind, verdict):
+    old = conn.execute(select(verdicts).where(key)).one_or_none()
+    if old is not None and not _replaces(old.outcome, fault_json(old.fault_kind, old.fault_detail), verdict):
         return False
+    hushed = (test.muted_until or 0.0) > at and verdict.outcome.value in BROKEN
     row = {
         "outcome": verdict.outcome.value,
         "duration_s": verdict.duration_s,
         "at": at,
         "fault_kind": verdict.fault.kind.value if verdict.fault else None,
         "fault_detail": verdict.fault.detail if verdict.fault else None,
+        "muted": hushed,
     }
     conn.execute(
         insert(verdicts)
@@ -95,14 +104,18 @@ def _record_one(conn: Connection, run_seq: int, verdict: Verdict, at: float, cha
     if old is not None:
         moved[old.outcome] -= 1
     change.update(moved)
+    change[MUTED] += int(hushed) - int(old is not None and old.muted)
+    if hushed:
+        muted.add(verdict.nodeid)
     _move_test(conn, test, run_seq, row | {"message": _message(verdict)}, moved)
     return True
 
 
-def _replaces(old_outcome: str, old_fault: str | None, verdict: Verdict) -> bool:
+def _replaces(old_outcome: str, old_fault: Mapping[str, str] | None, verdict: Verdict) -> bool:
     if verdict.outcome is Outcome.FAULT and old_outcome != Outcome.FAULT.value:
         return False
-    fault = verdict.fault.kind.value if verdict.fault else None
+    # The detail of a fault counts: after its retries it says what they came to.
+    fault = fault_json(verdict.fault.kind.value, verdict.fault.detail) if verdict.fault else None
     return (old_outcome, old_fault) != (verdict.outcome.value, fault)
 
 
@@ -114,12 +127,21 @@ def _write_output(conn: Connection, run_seq: int, test_id: int, output: str, *, 
 
 
 def _test(conn: Connection, nodeid: str) -> Row[Any]:
-    query = select(tests.c.id, tests.c.run_seq, tests.c.outcome).where(tests.c.nodeid == nodeid)
+    query = (
+        select(tests.c.id, tests.c.run_seq, tests.c.outcome, flaky.c.muted_until)
+        .outerjoin(flaky, flaky.c.test_id == tests.c.id)
+        .where(tests.c.nodeid == nodeid)
+    )
     found = conn.execute(query).one_or_none()
     if found is None:
         conn.execute(insert(tests).values(nodeid=nodeid))
         found = conn.execute(query).one()
     return found
+
+
+def find_or_add_test(conn: Connection, nodeid: str) -> int:
+    """The key of a test, which need not have come to a verdict yet."""
+    return int(_test(conn, nodeid).id)
 
 
 def _move_test(
@@ -206,6 +228,7 @@ def run_json(row: Row[Any]) -> dict[str, Any]:
         "finished_at": row.finished_at,
         "interrupted": bool(row.interrupted),
         "counts": _counts(row),
+        "muted": row.muted,
     }
 
 
@@ -252,6 +275,7 @@ def detail(conn: Connection, run_id: str) -> dict[str, Any] | None:
                 "duration_s": verdict.duration_s,
                 "output": unpack_text(verdict.text) if verdict.text is not None else "",
                 "fault": fault_json(verdict.fault_kind, verdict.fault_detail),
+                "muted": bool(verdict.muted),
             }
             for verdict in found
         ]
@@ -259,18 +283,29 @@ def detail(conn: Connection, run_id: str) -> dict[str, Any] | None:
 
 
 def known_tests(
-    conn: Connection, outcomes: Sequence[str] | None = None, limit: int | None = None
+    conn: Connection,
+    now: float,
+    outcomes: Sequence[str] | None = None,
+    limit: int | None = None,
+    *,
+    muted: bool | None = None,
 ) -> list[dict[str, Any]]:
-    """Known tests with their newest verdict, by name; only those whose newest outcome is among ``outcomes``."""
+    """Known tests with their newest verdict, by name; only those whose newest outcome is among ``outcomes``, and only
+    those that are ``muted`` at the time ``now``, or are not.
+    """
     query = (
-        select(tests, runs.c.id.label("run_id"), runs.c.revision)
+        select(tests, runs.c.id.label("run_id"), runs.c.revision, flaky.c.muted_until, flaky.c.is_flaky)
         .outerjoin(runs, runs.c.seq == tests.c.run_seq)
+        .outerjoin(flaky, flaky.c.test_id == tests.c.id)
         .where(tests.c.known, tests.c.outcome.is_not(None))
         .order_by(tests.c.nodeid)
         .limit(limit)
     )
     if outcomes is not None:
         query = query.where(tests.c.outcome.in_(outcomes))
+    if muted is not None:
+        hushed = func.coalesce(flaky.c.muted_until, 0.0) > now
+        query = query.where(hushed if muted else ~hushed)
     return [
         {
             "nodeid": row.nodeid,
@@ -282,6 +317,8 @@ def known_tests(
             "revision": row.revision,
             "fault": fault_json(row.fault_kind, row.fault_detail),
             "counts": _counts(row),
+            "flaky": bool(row.is_flaky),
+            "muted_until": row.muted_until if (row.muted_until or 0.0) > now else None,
         }
         for row in conn.execute(query)
     ]
@@ -299,6 +336,13 @@ def totals(conn: Connection) -> dict[str, int]:
     found = dict.fromkeys(OUTCOMES, 0)
     found.update((name, count) for name, count in conn.execute(query.group_by(tests.c.outcome)))
     return found | {"total": sum(found.values())}
+
+
+def muted_broken(conn: Connection, now: float) -> int:
+    """How many known tests are broken and muted."""
+    query = select(func.count()).select_from(tests).join(flaky, flaky.c.test_id == tests.c.id)
+    broken = (tests.c.known, tests.c.outcome.in_(BROKEN), flaky.c.muted_until > now)
+    return int(conn.execute(query.where(*broken)).scalar_one())
 
 
 def history(conn: Connection, nodeid: str, limit: int) -> list[dict[str, Any]]:

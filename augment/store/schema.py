@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
     update,
 )
 from sqlalchemy import (
@@ -29,7 +30,7 @@ from sqlalchemy import (
 
 from augment.errors import AugmentError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Migrations = Mapping[int, Callable[[Connection], None]]
 
@@ -41,7 +42,14 @@ def _add_missing_tables(conn: Connection) -> None:
     metadata.create_all(conn)
 
 
-MIGRATIONS: Migrations = {1: _add_missing_tables}
+def _add_mutes(conn: Connection) -> None:
+    """Attempts, flakiness and mutes: their tables, and a count of muted verdicts beside the others."""
+    _add_missing_tables(conn)
+    for table in ("runs", "verdicts"):
+        conn.execute(text(f"ALTER TABLE {table} ADD COLUMN muted INTEGER NOT NULL DEFAULT 0"))
+
+
+MIGRATIONS: Migrations = {1: _add_missing_tables, 2: _add_mutes}
 """Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
 
 
@@ -75,6 +83,8 @@ runs = Table(
     Column("finished_at", Float),
     Column("interrupted", Boolean, nullable=False, server_default="0"),
     *_count_columns(),
+    # Of the failed ones and the errors: how many were of tests that were muted then.
+    Column("muted", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 # Only the handful of runs that are under way, so that reopening does not look at the rest.
@@ -107,6 +117,7 @@ verdicts = Table(
     Column("at", Float, nullable=False),
     Column("fault_kind", String),
     Column("fault_detail", AnyText),
+    Column("muted", Boolean, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 Index("verdicts_of_test", verdicts.c.test_id, verdicts.c.run_seq)
@@ -119,6 +130,50 @@ outputs = Table(
     Column("test_id", Integer, primary_key=True),
     Column("text", LargeBinary, nullable=False),
 )
+
+# Executions of tests that were run more than once on a revision: retried faults and idle reruns.
+attempt_batches = Table(
+    "attempt_batches",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", AnyText, nullable=False, unique=True),
+    Column("revision", AnyText, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("executor", AnyText, nullable=False),
+    Column("conditions", AnyText, nullable=False),
+    sqlite_autoincrement=True,
+)
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("batch_seq", Integer, ForeignKey("attempt_batches.seq"), primary_key=True),
+    Column("test_id", Integer, ForeignKey("tests.id"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("message", AnyText, nullable=False),
+    Column("fault_kind", String),
+    Column("fault_detail", AnyText),
+    sqlite_with_rowid=False,
+)
+Index("attempts_of_test", attempts.c.test_id, attempts.c.batch_seq)
+
+# One row a test: the counts that its score is made of, so that a ranking reads no attempt; and its mute.
+flaky = Table(
+    "flaky",
+    metadata,
+    Column("test_id", Integer, ForeignKey("tests.id"), primary_key=True),
+    Column("evidence", AnyText, nullable=False, server_default="{}"),
+    Column("score", Float, nullable=False, server_default="0"),
+    Column("is_flaky", Boolean, nullable=False, server_default="0"),
+    Column("muted_until", Float),
+    Column("muted_at", Float),
+    Column("muted_by", String),
+)
+Index("flaky_marked", flaky.c.is_flaky, flaky.c.score)
 
 admissions = Table(
     "admissions",

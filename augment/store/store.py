@@ -11,9 +11,11 @@ from augment.records import (
     Activity,
     Admission,
     AdmissionState,
+    Attempt,
     Control,
     CoverageReport,
     Decision,
+    Evidence,
     Finding,
     Job,
     JobState,
@@ -22,7 +24,7 @@ from augment.records import (
     Run,
     Verdict,
 )
-from augment.store import durable, ledger, runs, selections
+from augment.store import durable, flakiness, ledger, runs, selections
 from augment.store.database import Database
 from augment.store.runs import Recorded
 
@@ -110,7 +112,7 @@ class Store:
     def tests(self) -> list[dict[str, Any]]:
         """Every known test with its newest verdict, by name."""
         with self._db.read() as conn:
-            return runs.known_tests(conn)
+            return runs.known_tests(conn, self._clock())
 
     def history(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
         """The newest verdicts of one test, newest first."""
@@ -127,6 +129,44 @@ class Store:
         with self._db.write() as conn:
             runs.forget(conn, nodeids)
             durable.forget_coverage(conn, nodeids)
+
+    # ----------------------------------------------------------------------- attempts, flakiness, mutes
+
+    def add_attempts(self, attempts: Sequence[Attempt], evidence: Sequence[Evidence] = ()) -> None:
+        """Keep executions and, in the same transaction, what they amount to."""
+        with self._db.write() as conn:
+            flakiness.add_attempts(conn, attempts)
+            flakiness.put_evidence(conn, evidence)
+
+    def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest executions of one test, newest first."""
+        with self._db.read() as conn:
+            return flakiness.attempts_of(conn, nodeid, limit)
+
+    def evidence(self) -> list[Evidence]:
+        """What is known of each known test that was ever rerun."""
+        with self._db.read() as conn:
+            return flakiness.all_evidence(conn)
+
+    def flaky(self) -> list[dict[str, Any]]:
+        """Known tests that are flaky or muted, the worst first."""
+        with self._db.read() as conn:
+            return flakiness.listed(conn, self._clock())
+
+    def content_changed(self, nodeids: Sequence[str]) -> list[str]:
+        """Forget the evidence about tests that changed, or whose code did; return those whose mute that ended."""
+        with self._db.write() as conn:
+            return flakiness.content_changed(conn, nodeids)
+
+    def mute(self, nodeid: str, until: float, by: str) -> bool:
+        """Mute a test until then; False where that changed nothing. An unknown one raises UnknownTestError."""
+        with self._db.write() as conn:
+            return flakiness.mute(conn, nodeid, until, by, self._clock())
+
+    def unmute(self, nodeid: str) -> bool:
+        """End a mute by a user's word; False where there was none. An unknown test raises UnknownTestError."""
+        with self._db.write() as conn:
+            return flakiness.unmute(conn, nodeid, self._clock())
 
     # ----------------------------------------------------------------------- coverage
 
@@ -282,12 +322,16 @@ class Store:
 
     def summary(self) -> dict[str, Any]:
         """Totals, failing tests, what was written lately: one consistent view, from rollups and indexes only."""
+        now = self._clock()
         with self._db.read() as conn:
             newest = runs.page(conn, 1, None)
             return {
                 "tests": runs.totals(conn),
-                "failing": runs.known_tests(conn, ("failed", "error"), _FAILING_SHOWN),
-                "faults": runs.known_tests(conn, ("fault",), _FAILING_SHOWN),
+                "failing": runs.known_tests(conn, now, runs.BROKEN, _FAILING_SHOWN, muted=False),
+                "muted": runs.known_tests(conn, now, runs.BROKEN, _FAILING_SHOWN, muted=True),
+                "muted_broken": runs.muted_broken(conn, now),
+                "flaky": flakiness.count_flaky(conn),
+                "faults": runs.known_tests(conn, now, ("fault",), _FAILING_SHOWN),
                 "last_run": newest[0] if newest else None,
                 "admissions": ledger.admission_totals(conn),
                 "recent_admissions": ledger.admissions_json(conn, 10),

@@ -63,7 +63,7 @@ def test_a_failure_is_shown_and_exits_with_1_and_the_reports_agree(augment, shop
         "test_stock.py::test_left": "passed",
     }
     assert set(report["verdicts"][0]) == {"nodeid", "outcome", "duration_s", "output", "fault"}
-    assert set(report) == {"run", "counts", "verdicts", "seconds"}
+    assert set(report) == {"run", "counts", "verdicts", "attempts", "seconds"}
     suite = ET.parse(tmp_path / "out.xml").getroot().find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
 
@@ -74,6 +74,19 @@ def test_a_fault_exits_with_1_and_is_named(augment, shop):
     assert code == 1
     assert "test_price.py::test_tax (fault: crash)" in out
     assert "1 passed, 1 fault" in out
+    assert "the same on each of 2 attempts" in out
+
+
+def test_a_fault_that_does_not_come_back_becomes_a_verdict_and_is_told(augment, shop, tmp_path):
+    (shop / "test_price.py").write_text(
+        "import os, pathlib\ndef test_tax():\n    mark = pathlib.Path('seen.txt')\n"
+        "    if not mark.exists():\n        mark.write_text('x')\n        os._exit(3)\n"
+    )
+    code, out, _ = augment(shop, "--json", tmp_path / "out.json")
+    assert code == 0
+    assert "test_price.py::test_tax: passed at attempt 2, after a fault" in out
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert [(one["number"], one["outcome"]) for one in report["attempts"]] == [(1, "fault"), (2, "passed")]
 
 
 def test_node_ids_choose(augment, shop):

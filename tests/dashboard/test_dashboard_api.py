@@ -33,6 +33,7 @@ def test_runs_come_newest_first_and_in_pages(client: httpx.Client) -> None:
         "finished_at": 305.0,
         "interrupted": False,
         "counts": {"passed": 1, "failed": 1, "error": 0, "skipped": 0, "xfailed": 0, "fault": 1},
+        "muted": 0,
     }
     assert client.get(f"{API}/runs", params={"limit": 1, "after": "run-3"}).json() == runs[1:2]
     assert client.get(f"{API}/runs", params={"after": "run-1"}).json() == []
@@ -42,13 +43,21 @@ def test_a_run_has_its_verdicts(client: httpx.Client) -> None:
     run = client.get(f"{API}/runs/run-2").json()
     assert run["id"] == "run-2"
     assert run["verdicts"] == [
-        {"nodeid": "t.py::test_ok", "outcome": "passed", "duration_s": 0.1, "output": "", "fault": None},
+        {
+            "nodeid": "t.py::test_ok",
+            "outcome": "passed",
+            "duration_s": 0.1,
+            "output": "",
+            "fault": None,
+            "muted": False,
+        },
         {
             "nodeid": "t.py::test_bad[boom]",
             "outcome": "failed",
             "duration_s": 0.2,
             "output": "E   boom\nboom",
             "fault": None,
+            "muted": False,
         },
         {
             "nodeid": "t.py::test_slow",
@@ -56,6 +65,7 @@ def test_a_run_has_its_verdicts(client: httpx.Client) -> None:
             "duration_s": 60.0,
             "output": "",
             "fault": {"kind": "timeout", "detail": "boom"},
+            "muted": False,
         },
     ]
 

@@ -61,6 +61,7 @@ def test_a_client_sees_what_happens_from_now_on(client: httpx.Client, reporter: 
         "duration_s": 0.5,
         "lane": "fast",
         "fault": None,
+        "muted": False,
     }
     assert events[2]["data"]["counts"]["failed"] == 1
 

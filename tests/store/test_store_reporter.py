@@ -40,6 +40,7 @@ def test_a_run_is_told_live_and_only_once(reporter: Reporter) -> None:
         "duration_s": 0.01,
         "lane": "fast",
         "fault": None,
+        "muted": False,
     }
     assert events[3].data["fault"] == {"kind": "timeout", "detail": "killed after 60 s"}
     assert events[0].data["finished_at"] is None

@@ -80,6 +80,8 @@ def test_a_file_from_before_there_were_decisions_is_brought_up(tmp_path: Path) -
     with sqlite3.connect(path) as raw:
         for table in ("decisions", "controls", "test_inputs"):
             raw.execute(f"DROP TABLE {table}")
+        for table in ("runs", "verdicts"):
+            raw.execute(f"ALTER TABLE {table} DROP COLUMN muted")
         raw.execute("UPDATE schema_version SET version = 1")
     raw.close()
     store = Store(path)
