@@ -52,6 +52,7 @@ class Ledger:
             "failure": self._on_failure,
             "observation": self._on_observation,
             "file": self._coverage.add,
+            "inputs": self._coverage.add_inputs,
             "done": self._on_done,
         }
 

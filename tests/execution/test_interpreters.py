@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from execution_support import batch, outcomes, snapshot
+from execution_support import batch, other_interpreter, outcomes, snapshot
 
 from augment.errors import ProjectError
 from augment.execution import LocalExecutor, ensure_overlay, find_interpreter, probe_interpreter
 from augment.execution.interpreter import InterpreterInfo
-
-
-def other_interpreter(minor: int) -> str:
-    """A working interpreter of that minor version on this machine; the test is skipped where there is none."""
-    candidates = sorted((Path.home() / ".pyenv" / "versions").glob(f"3.{minor}.*/bin/python"))
-    candidates += [Path(folder) / f"python3.{minor}" for folder in os.get_exec_path()]
-    for path in candidates:
-        works = path.exists() and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
-        if works:
-            return str(path)
-    pytest.skip(f"no Python 3.{minor} on this machine")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ import pytest
 
 from .blackbox import PlaceNotes
 from .events import Emitter, clip
-from .measure import Measurement
 
 _REPR_LIMIT = 4000
 _MESSAGE_LIMIT = 4000
@@ -32,20 +31,12 @@ _PYTEST_FOLDERS = tuple(
 class Reporter:
     """One round of pytest, told to Augment. ``only`` narrows what is collected to these node ids."""
 
-    def __init__(
-        self,
-        emitter: Emitter,
-        order: dict[str, Any],
-        only: list[str] | None,
-        measurement: Measurement | None,
-        place: PlaceNotes,
-    ) -> None:
+    def __init__(self, emitter: Emitter, order: dict[str, Any], only: list[str] | None, place: PlaceNotes) -> None:
         self._emitter = emitter
         self._cwd = order["cwd"]
         self._shuffle_seed = order["shuffle_seed"]
         self._output_limit = order["output_limit"]
         self._only = None if only is None else set(only)
-        self._measurement = measurement
         self._place = place
         self._root = self._cwd
         self._reports = {}  # type: dict[str, list[Any]]
@@ -119,15 +110,11 @@ class Reporter:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
-        """Tell that a test begins; count what runs until its end to it."""
+        """Tell that a test begins."""
         self.nodeid = self.name(item.nodeid)
         self._too_big = False
         self._emitter.send("started", nodeid=self.nodeid)
-        if self._measurement is not None:
-            self._measurement.switch(self.nodeid)
         yield
-        if self._measurement is not None:
-            self._measurement.switch("")
         self._place.enter("")
         self.nodeid = ""
 

@@ -74,6 +74,7 @@ def _import_tools() -> set[str]:
     for name in ("coverage", "coverage.parser"):
         importlib.import_module(name)
     importlib.import_module("_augment_runner.plugin")
+    importlib.import_module("_augment_runner.recording")
     return early
 
 
@@ -124,6 +125,7 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early
         measurement.stop()
         for described in measurement.files(order["known"]):
             emitter.send("file", **described)
+        emitter.send("inputs", **measurement.inputs())
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):  # a test may have closed or replaced it
             stream.flush()
@@ -136,12 +138,16 @@ def _round(
     import pytest
 
     from .plugin import Reporter
+    from .recording import Recorder
 
     emitter.send("round", number=number)
-    reporter = Reporter(emitter, order, only, measurement, place)
+    reporter = Reporter(emitter, order, only, place)
     reporter.install()
+    plugins: list[Any] = [reporter]
+    if measurement is not None:
+        plugins.append(Recorder(measurement, reporter.name))
     try:
-        code = int(pytest.main(list(order["args"]), plugins=[reporter]))
+        code = int(pytest.main(list(order["args"]), plugins=plugins))
     except SystemExit as error:  # a plugin or conftest that calls sys.exit ends its round only
         code = error.code if isinstance(error.code, int) else 1
     except Exception as error:  # noqa: BLE001 - a broken plugin of the project must not look like a crash
