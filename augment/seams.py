@@ -50,6 +50,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One batch's part of a suite that several batches run together without collecting it first.
+
+    ``names`` are files, classes (``file::Class``) and functions (``file::test_it``, without parameters): all that the
+    batch runs, or with ``rest`` all that it leaves to the others. Of the batches of a suite exactly one has ``rest``.
+    """
+
+    names: tuple[str, ...]
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What collecting a test file showed. ``tie`` says what holds its tests together: ``file`` (fixtures of the module
+    or package), ``class`` (fixtures of a class), or ``test`` (nothing). ``collect_s`` is the time it took, in seconds.
+    """
+
+    tie: str
+    collect_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Tests to run together in one fresh process of the project's interpreter.
 
@@ -83,6 +105,8 @@ class Batch:
     avoid: str = ""
     pytest_args: tuple[str, ...] = ()
     limits: Limits = Limits()
+    share: Share | None = None
+    """Which part of what pytest collects is run; None is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +154,7 @@ class BatchResult:
     verdicts: tuple[Verdict, ...] = ()
     collected: tuple[str, ...] = ()
     collection_errors: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     observations: tuple[Observation, ...] = ()
     coverage: CoverageReport = field(default_factory=CoverageReport)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from augment.analysis import discover_project, is_test_file, list_files, take_snapshot
+from augment.analysis import discover_project, take_snapshot
+from augment.commands.durations import keep_durations, recall_durations, test_file_sizes
 from augment.commands.git_changes import affected_tests
 from augment.commands.results import check_result_file, write_result_file
 from augment.config import load_settings
 from augment.errors import ProjectError
-from augment.execution import LocalExecutor, find_interpreter, split_batch
+from augment.execution import LocalExecutor, SuiteHistory, find_interpreter, share_out, split_batch
 from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
 from augment.seams import Batch, BatchResult, Limits
 from augment.service.retrying import RunAgain, retry_faults
@@ -29,9 +30,6 @@ from augment.store import junit_xml
 NOT_FOUND = "not found"
 FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = 1, 2, 3, 4, 5
 """The exit codes of pytest."""
-
-_SPLIT_FROM_FILES = 8
-"""Test files from which running side by side pays for collecting twice."""
 
 
 class UsageError(ProjectError):
@@ -67,7 +65,9 @@ def run_tests(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the results as JSON.")] = None,
     junit_file: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML.")] = None,
     python: Annotated[str | None, typer.Option(help="The project's interpreter.")] = None,
-    max_concurrent: Annotated[int | None, typer.Option(min=1, help="Batches that run at once.")] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option("--jobs", "-j", "--max-concurrent", min=1, help="Batches that run at once.")
+    ] = None,
 ) -> None:
     """Run tests in the project's own interpreter; exits like pytest, and with 1 for a fault."""
     check_result_file(json_file, "--json")
@@ -121,9 +121,13 @@ def _execute(project: Project, wanted: list[str], at_once: int, reason: str, con
     )
     executor = LocalExecutor(at_once)
     try:
+        executor.prime(whole)
+        root = Path(project.root)
+        history = recall_durations(root)
+        sizes = test_file_sizes(root, history)
         with _Display(console) as display:
-            batches = _batches(executor, project, whole, at_once, display)
-            report.results = _run_all(executor, batches, display.take)
+            display.expect(len(wanted) or history.tests or None)
+            report.results = _run_all(executor, _cut(whole, at_once, history, sizes), display.take)
             retried = retry_faults(report.results, _run_again(executor, whole), revision)
             told = {verdict.nodeid: verdict for verdict in retried.verdicts}
             verdicts = [verdict for result in report.results for verdict in result.verdicts]
@@ -131,6 +135,8 @@ def _execute(project: Project, wanted: list[str], at_once: int, reason: str, con
             report.attempts = retried.attempts
     finally:
         executor.close()
+    if not wanted:
+        keep_durations(root, report.results, list(sizes))
     report.seconds = time.time() - began
     report.run = replace(report.run, finished_at=time.time(), counts=Counts.of(report.verdicts))
     return report
@@ -145,22 +151,13 @@ def _run_again(executor: LocalExecutor, whole: Batch) -> RunAgain:
     return again
 
 
-def _batches(executor: LocalExecutor, project: Project, whole: Batch, at_once: int, display: _Display) -> list[Batch]:
+def _cut(whole: Batch, at_once: int, history: SuiteHistory, sizes: Mapping[str, int]) -> list[Batch]:
+    """The batches to run side by side."""
     if whole.nodeids:
-        return split_batch(whole, at_once)
-    files = [file for file in list_files(project.root) if is_test_file(file)]
-    if at_once == 1 or len(files) < _SPLIT_FROM_FILES:
-        return [whole]
-    # pytest itself says what there is: the project's settings may name other files than the usual ones.
-    collected = executor.run(replace(whole, pytest_args=("--collect-only", "-q")))
-    if collected.fault is not None or collected.collection_errors or not collected.collected:
-        return [whole]
-    display.expect(len(collected.collected))
-    names = dict.fromkeys(nodeid.partition("::")[0] for nodeid in collected.collected)
-    tests_in = dict.fromkeys(names, 0.0)
-    for nodeid in collected.collected:
-        tests_in[nodeid.partition("::")[0]] += 1.0
-    return split_batch(replace(whole, nodeids=tuple(names)), at_once, tests_in)
+        seconds = {nodeid: history.seconds_of(nodeid) for nodeid in whole.nodeids}
+        return split_batch(whole, at_once, {nodeid: known for nodeid, known in seconds.items() if known is not None})
+    shares = share_out(history, sizes, at_once)
+    return [replace(whole, id=new_id("batch"), share=share) for share in shares]
 
 
 def _run_all(
@@ -200,8 +197,8 @@ class _Display:
     def __exit__(self, *_error: object) -> None:
         self._progress.stop()
 
-    def expect(self, tests: int) -> None:
-        """Say how many tests there will be."""
+    def expect(self, tests: int | None) -> None:
+        """Say how many tests there will be, as far as is known."""
         self._progress.update(self._task, total=tests)
 
     def take(self, verdict: Verdict) -> None:
@@ -236,6 +233,7 @@ def as_json(report: Report) -> dict[str, Any]:
             | ({"fault": attempt.fault.kind.value} if attempt.fault is not None else {})
             for attempt in report.attempts
         ],
+        "collection_errors": dict(_errors(report.results)),
         "seconds": round(report.seconds, 3),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from augment.execution.shapes import CoverageBuilder
 from augment.records import Fault, FaultKind, Outcome, Verdict
-from augment.seams import Batch, BatchResult, Failure, Observation, VerdictSink
+from augment.seams import Batch, BatchResult, Failure, FileFacts, Observation, VerdictSink
 
 Event = Mapping[str, Any]
 Rounds = list[list[str] | None]
@@ -33,6 +33,7 @@ class Ledger:
         self._errors: dict[str, str] = {}
         self._failures: list[Failure] = []
         self._observations: list[Observation] = []
+        self._files: dict[str, FileFacts] = {}
         self._exit_code: int | None = None
         self._fault: Fault | None = None
         self._total_rounds = max(1, batch.repeat)
@@ -53,6 +54,7 @@ class Ledger:
             "observation": self._on_observation,
             "file": self._coverage.add,
             "inputs": self._coverage.add_inputs,
+            "files": self._on_files,
             "done": self._on_done,
         }
 
@@ -76,6 +78,9 @@ class Ledger:
 
     def _on_collected(self, event: Event) -> None:
         self._collected.setdefault(self._round, {}).update(dict.fromkeys(event["nodeids"]))
+
+    def _on_files(self, event: Event) -> None:
+        self._files.update({file: FileFacts(tie, seconds) for file, (tie, seconds) in event["files"].items()})
 
     def _on_started(self, event: Event) -> None:
         self.running = event["nodeid"]
@@ -178,6 +183,7 @@ class Ledger:
             verdicts=tuple(self._verdicts),
             collected=tuple(collected),
             collection_errors=dict(self._errors),
+            files=dict(self._files),
             failures=tuple(self._failures),
             observations=tuple(self._observations),
             coverage=self._coverage.report(),

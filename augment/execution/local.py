@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +298,7 @@ def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str,
         "measure": list(batch.measure),
         "known": work.coverage.known if batch.coverage else [],
         "shuffle_seed": batch.shuffle_seed,
+        "share": None if batch.share is None else asdict(batch.share),
         "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
         "nice": 0 if batch.lane is Lane.FAST else _BACKGROUND_NICENESS,
         "cpu_s": batch.limits.cpu_s,

@@ -63,7 +63,7 @@ def test_a_failure_is_shown_and_exits_with_1_and_the_reports_agree(augment, shop
         "test_stock.py::test_left": "passed",
     }
     assert set(report["verdicts"][0]) == {"nodeid", "outcome", "duration_s", "output", "fault"}
-    assert set(report) == {"run", "counts", "verdicts", "attempts", "seconds"}
+    assert set(report) == {"run", "counts", "verdicts", "attempts", "collection_errors", "seconds"}
     suite = ET.parse(tmp_path / "out.xml").getroot().find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
 
@@ -122,12 +122,18 @@ def test_a_node_id_in_a_broken_file_is_not_said_to_be_missing(augment, shop):
     assert "No such test" not in err
 
 
-def test_many_files_run_side_by_side(augment, shop):
-    for number in range(9):
-        (shop / f"test_more_{number}.py").write_text("def test_it(): pass\n")
-    code, out, _ = augment(shop, "--max-concurrent", 2)
-    assert code == 0
-    assert "11 passed" in out
+def test_what_the_tests_took_is_kept_and_cuts_the_next_run_for_two(augment, shop):
+    for number in range(2):
+        (shop / f"test_slow_{number}.py").write_text("import time\ndef test_it(): time.sleep(0.6)\n")
+    for _ in range(2):
+        code, out, _ = augment(shop, "--all", "--jobs", 2)
+        assert code == 0
+        assert "4 passed" in out
+    kept = json.loads((shop / ".augment/durations.json").read_text())["files"]
+    assert kept["test_slow_0.py"]["seconds"] > 0.6 > kept["test_price.py"]["seconds"]
+    assert (shop / ".augment/.gitignore").read_text() == "*\n"
+    augment(shop, "test_price.py")
+    assert json.loads((shop / ".augment/durations.json").read_text())["files"] == kept
 
 
 def test_a_missing_project_is_one_line(augment, tmp_path):

@@ -139,11 +139,12 @@ def _round(
 
     from .plugin import Reporter
     from .recording import Recorder
+    from .share import Share
 
     emitter.send("round", number=number)
     reporter = Reporter(emitter, order, only, place)
     reporter.install()
-    plugins: list[Any] = [reporter]
+    plugins: list[Any] = [reporter, Share(emitter, order, reporter.name)]
     if measurement is not None:
         plugins.append(Recorder(measurement, reporter.name))
     try:
