@@ -30,3 +30,7 @@ class ModelError(AugmentError):
 
 class ClusterError(AugmentError):
     """Ray cannot be reached or started."""
+
+
+class SandboxError(AugmentError):
+    """Code that nobody vouches for cannot be confined on this machine."""

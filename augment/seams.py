@@ -47,6 +47,10 @@ class Limits:
     file_bytes: int | None = 256 * 2**20
     output_bytes: int = 1 * 2**20
     """Captured output kept a batch; what is beyond is cut, and the cut is said."""
+    processes: int | None = 512
+    """Processes and threads of the whole tree at once."""
+    temporary_bytes: int = 512 * 2**20
+    """Size of the temporary folder that a confined batch has to itself."""
 
 
 @dataclass(frozen=True, slots=True)

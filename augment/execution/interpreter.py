@@ -27,7 +27,8 @@ def version(name):
         return "unknown"
 tools = {name: version(name) for name in %r} if sys.version_info >= (3, 8) else {}
 print(json.dumps({"version": list(sys.version_info[:3]), "implementation": sys.implementation.name, "tools": tools,
-                  "prefix": sys.prefix, "site": sysconfig.get_paths()["purelib"]}))
+                  "prefix": sys.prefix, "site": sysconfig.get_paths()["purelib"],
+                  "base_prefix": sys.base_prefix, "path": [entry for entry in sys.path if entry]}))
 """
 
 _OLDEST = (3, 9)
@@ -44,6 +45,10 @@ class InterpreterInfo:
     prefix: str
     site: str
     """The folder that ``pip install`` writes to."""
+    base_prefix: str = ""
+    """Where the interpreter that a virtual environment was made from is installed."""
+    sys_path: tuple[str, ...] = ()
+    """Where it finds modules, editable installs included."""
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -90,6 +95,8 @@ def probe_interpreter(path: str | Path) -> InterpreterInfo:
         tools=answer["tools"],
         prefix=answer["prefix"],
         site=answer["site"],
+        base_prefix=answer["base_prefix"],
+        sys_path=tuple(answer["path"]),
     )
 
 
