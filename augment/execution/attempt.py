@@ -84,6 +84,7 @@ class Attempt:
         self._events_open = True
         self._cancelled = False
         self._forged = False
+        self._unconfined = ""
 
     @property
     def test_seconds(self) -> float:
@@ -143,6 +144,9 @@ class Attempt:
     def _take_event(self, event: Event) -> None:
         if event["kind"] == "unusable":
             raise RunnerUnusableError(event["detail"])
+        if event["kind"] == "unconfined":
+            self._unconfined = event["detail"]
+            return
         if event["kind"] == "ready":
             # The batch's clock stands still while an interpreter starts.
             self.deadline += time.monotonic() - self._began
@@ -171,6 +175,9 @@ class Attempt:
         if self._forged:
             detail = "the process sent events that its runner did not write: the batch ends here"
             return Loss(Fault(FaultKind.CRASH, detail), final=True)
+        if self._unconfined:
+            detail = f"the process could not be confined, so nothing ran ({self._unconfined})"
+            return Loss(Fault(FaultKind.WORKER_LOST, detail), final=True)
         if not self._events_open or not self._runner.alive():
             return self._crash()
         return self._too_long() or self._too_much_memory()

@@ -80,7 +80,7 @@ class ForkingRunners:
         """Take note of what batches import."""
 
     def _warm_for(self, kind: RunnerKind) -> _Warm | None:
-        if not sys.platform.startswith("linux"):
+        if not sys.platform.startswith("linux") or (kind.confinement is not None and not kind.confinement.forks):
             return None
         stamp = environment_stamp(kind)
         with self._lock:

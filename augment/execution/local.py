@@ -20,8 +20,9 @@ from augment.execution.forking import ForkingRunners
 from augment.execution.interpreter import InterpreterInfo, probe_interpreter
 from augment.execution.ledger import Ledger, Rounds
 from augment.execution.overlay import ensure_overlay
+from augment.execution.sandbox import Confinements, SandboxMode
 from augment.execution.shapes import CoverageBuilder, ShapeMemory
-from augment.execution.source import Confinement, Runner, RunnerKind, RunnerSource
+from augment.execution.source import Runner, RunnerKind, RunnerSource
 from augment.execution.workspace import RevisionGoneError, Workspaces
 from augment.records import Fault, FaultKind, Lane
 from augment.seams import Batch, BatchResult, VerdictSink
@@ -62,7 +63,7 @@ class LocalExecutor:
 
     ``cache_dir`` holds overlays (default: the user's cache folder), ``scratch_dir`` the private copies (default:
     ``.augment/work`` in the project). ``source`` gives runners; by default they are forked from warm processes.
-    ``confinement`` is what runners of untrusted batches are kept in.
+    ``sandbox`` says how untrusted batches are confined, and with ``confine_own_tests`` all the others too.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class LocalExecutor:
         cache_dir: Path | None = None,
         scratch_dir: Path | None = None,
         source: RunnerSource | None = None,
-        confinement: Confinement | None = None,
+        sandbox: SandboxMode | str = SandboxMode.AUTO,
+        confine_own_tests: bool = False,
     ) -> None:
         self._max_concurrent = max(1, max_concurrent)
         self._cache_dir = cache_dir
         self._workspaces = Workspaces(scratch_dir)
         self._source = source or ForkingRunners(depth=min(2, self._max_concurrent))
-        self._confinement = confinement
+        self._confinements = Confinements(sandbox, own_tests=confine_own_tests)
         self._shapes = ShapeMemory()
         self._interpreters: dict[str, tuple[InterpreterInfo, str]] = {}
         self._tickets: dict[str, _Ticket] = {}
@@ -92,7 +94,8 @@ class LocalExecutor:
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
         """Run ``batch`` and wait for it; ``on_verdict`` is called from this thread as each test ends.
 
-        Raises :class:`ProjectError` when the interpreter or the private copy cannot be used.
+        Raises :class:`ProjectError` when the interpreter or the private copy cannot be used, and
+        :class:`SandboxError` when the batch is not trusted and cannot be confined.
         """
         began = time.monotonic()
         with self._ticket(batch.id) as ticket:
@@ -163,6 +166,7 @@ class LocalExecutor:
                 workspace.sync(Path(batch.root), batch.snapshot, batch.files)
             except RevisionGoneError as gone:
                 return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, str(gone)))
+            workspace.touched = not self._confinements.confines(trusted=batch.trusted)
             return self._run_in(batch, str(workspace.folder.absolute()), ticket, on_verdict, began)
 
     def _run_in(
@@ -231,16 +235,20 @@ class LocalExecutor:
             self._source.refill(work.kind)
 
     def _kind(self, batch: Batch) -> RunnerKind:
-        overlay = self._interpreter(batch.interpreter)[1]
+        info, overlay = self._interpreter(batch.interpreter)
         root = str(Path(batch.root).absolute())
+        confinement = None
+        if self._confinements.confines(trusted=batch.trusted):
+            copies = self._workspaces.base(batch.root).absolute()
+            confinement = self._confinements.of(info, overlay, copies, root, trusted=batch.trusted)
         return RunnerKind(
             interpreter=batch.interpreter,
             overlay=overlay,
             python_path=project_python_path(root) if batch.trusted else "",
-            trusted=batch.trusted,
+            trusted=batch.trusted and confinement is None,
             hash_seed=batch.hash_seed,
             root=root,
-            confinement=None if batch.trusted else self._confinement,
+            confinement=confinement,
         )
 
     def _interpreter(self, path: str) -> tuple[InterpreterInfo, str]:

@@ -18,6 +18,10 @@ class Confinement(Protocol):
     project runs there.
     """
 
+    @property
+    def forks(self) -> bool:
+        """Whether batches may be forked from one warm process inside; else each needs a fresh one."""
+
     def command(self, command: Sequence[str], kind: RunnerKind, scratch: Path) -> list[str]:
         """The command that starts ``command`` inside. ``scratch`` is the folder it may write to; the folders of its
         batches lie below it. Inherited descriptors (standard streams and one socket or pipe) must reach it."""

@@ -21,6 +21,9 @@ _Mark = tuple[int, int, int, int, int]
 """Size, modification and change time, inode and mode: a test cannot set the change time back."""
 
 
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+
+
 class RevisionGoneError(Exception):
     """The project no longer holds the bytes of the revision asked for; the text names the file."""
 
@@ -30,6 +33,9 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.touched = True
+        """Whether something else than :meth:`sync` may have written there since; a confined batch cannot."""
+        self._laid: set[str] = set()
         self._held: dict[str, tuple[str, _Mark]] = {}
 
     def sync(self, project_root: Path, snapshot: Snapshot, laid_over: Mapping[str, str]) -> None:
@@ -39,14 +45,20 @@ class Workspace:
         a file of the project has other bytes by now, and :class:`ProjectError` when the folder cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._clean(snapshot.files.keys() - laid_over.keys())
+            _make_folder(self.folder.parent, 0o700)  # the files in it are readable for the users that batches become
+            _make_folder(self.folder)
+            wanted = snapshot.files.keys() - laid_over.keys()
+            if self.touched:
+                self._clean(wanted)
+            else:
+                self._remove((self._held.keys() | self._laid) - wanted)
             for path, content in snapshot.files.items():
                 if path not in laid_over and self._held.get(path, ("",))[0] != content:
                     self._held.pop(path, None)
                     self._copy(project_root, path, content)
             for path, text in laid_over.items():
                 self._write(path, text.encode())
+            self._laid = set(laid_over)
         except OSError as error:
             raise ProjectError(f"The private copy in {self.folder} cannot be written: {error}.") from error
 
@@ -55,6 +67,16 @@ class Workspace:
         intact: set[str] = set()
         self._clean_folder(self.folder, "", wanted, intact)
         self._held = {path: entry for path, entry in self._held.items() if path in intact}
+
+    def _remove(self, paths: set[str]) -> None:
+        """Remove these files, and the folders that this leaves empty."""
+        for path in paths:
+            self._held.pop(path, None)
+            (self.folder / path).unlink(missing_ok=True)
+            for parent in (self.folder / path).parents:
+                if parent == self.folder or not parent.is_dir() or any(parent.iterdir()):
+                    break
+                parent.rmdir()
 
     def _clean_folder(self, folder: Path, prefix: str, wanted: set[str], intact: set[str]) -> bool:
         kept = False
@@ -89,7 +111,7 @@ class Workspace:
             raise RevisionGoneError(f"{path} has changed since")
         target = self._target(path)
         target.write_bytes(data)
-        target.chmod(mode | stat.S_IRUSR | stat.S_IWUSR)
+        target.chmod(mode | stat.S_IWUSR | _READABLE)
         self._held[path] = (content, _mark(target.lstat()))
 
     def _write(self, path: str, data: bytes) -> None:
@@ -97,18 +119,28 @@ class Workspace:
         if target.is_symlink() or target.exists():
             target.unlink()
         target.write_bytes(data)
+        target.chmod(stat.S_IWUSR | _READABLE)
 
     def _target(self, path: str) -> Path:
         parts = PurePosixPath(path)
         if parts.is_absolute() or ".." in parts.parts:
             raise ProjectError(f"The path {path!r} leads out of the project.")
         target = self.folder / parts
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         return target
 
     def remove(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _make_folder(folder: Path, mode: int = 0o755) -> None:
+    """Make a folder and those above it, whatever the umask is."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(mode)
 
 
 def _mark(found: os.stat_result) -> _Mark:
@@ -136,8 +168,12 @@ class Workspaces:
             with self._lock:
                 free.append(workspace)
 
+    def base(self, root: str) -> Path:
+        """The folder of the copies of the project at ``root``."""
+        return self._scratch_dir or Path(root) / ".augment" / "work"
+
     def _make(self, root: str) -> Workspace:
-        base = self._scratch_dir or Path(root) / ".augment" / "work"
+        base = self.base(root)
         _remove_orphans(base)
         # Machine and process keep executors on one project apart, on a shared file system too.
         workspace = Workspace(base / f"{_machine()}-{os.getpid()}-{len(self._all)}" / Path(root).name)

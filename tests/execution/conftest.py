@@ -18,7 +18,7 @@ MakeProject = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExecutor]:
-    executor = LocalExecutor(2, cache_dir=tmp_path_factory.mktemp("cache"))
+    executor = LocalExecutor(2, cache_dir=tmp_path_factory.mktemp("cache"), sandbox="off")
     with pytest.MonkeyPatch.context() as patch:
         # Plugins of this environment (Hypothesis alone takes 0.5 s to import) would double the time of this folder.
         patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

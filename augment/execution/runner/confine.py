@@ -1,5 +1,5 @@
 # Paths stay plain strings here: they are handed to the kernel as they are.
-# ruff: noqa: PTH101, PTH103, PTH110, PTH116, PTH120, PTH208
+# ruff: noqa: PTH103, PTH110, PTH116, PTH120, PTH208
 """What a process does to itself before it runs code that nobody vouches for. There is no way back.
 
 :func:`enter` gives the batch namespaces of its own (processes, mounts, network, IPC) where the specification asks for
@@ -213,6 +213,8 @@ def _become(c: Any, uid: int, gid: int, *, search: bool) -> None:
         _check(c.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
     # While there is still the right to: afterwards no program can get these rights again.
     for capability in range(64):
+        if search and capability == _CAP_DAC_READ_SEARCH:
+            continue
         if c.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break
     os.setgroups([])
@@ -221,8 +223,9 @@ def _become(c: Any, uid: int, gid: int, *, search: bool) -> None:
     _drop_capabilities(c, keep=1 << _CAP_DAC_READ_SEARCH if search else 0)
     if search:
         _check(c.prctl(_PR_CAP_AMBIENT, _AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0))
-    # Changing the user hides the process from itself.
+    # Changing the user hides the process from itself, and unties it from its parent.
     _check(c.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))
+    _check(c.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
 def _drop_capabilities(c: Any, keep: int) -> None:

@@ -49,6 +49,15 @@ class Emitter:
         self._code = None  # type: Any
         self._lock = threading.Lock()
 
+    @property
+    def descriptor(self) -> int:
+        """Where events go."""
+        return self._fd
+
+    def move(self) -> None:
+        """From now on this process writes, in the place of the one that made the emitter and is its parent."""
+        self._pid = os.getpid()
+
     def authenticate(self, key: str) -> None:
         """From now on every line carries its code. ``key`` is hexadecimal."""
         self._code = chained_codes(bytes.fromhex(key))

@@ -1,6 +1,7 @@
 # ruff: noqa: PTH100, PTH118, PTH120
 """Entry point: ``python runner_main.py batch EVENT_FD BLACK_BOX_FD OVERLAY`` for a fresh process that runs one batch,
-``python runner_main.py zygote CONTROL_FD OVERLAY`` for a warm one that forks. Puts nothing of Augment in the way."""
+``python runner_main.py zygote CONTROL_FD OVERLAY`` for a warm one that forks,
+``python runner_main.py trial SPECIFICATION FILE`` to try a sandbox. Puts nothing of Augment in the way."""
 
 from __future__ import annotations
 
@@ -32,5 +33,7 @@ if __name__ == "__main__":
     session = load_session()
     if sys.argv[1] == "zygote":
         session.serve(int(sys.argv[2]), sys.argv[3])
+    elif sys.argv[1] == "trial":
+        importlib.import_module(NAME + ".trial").main(sys.argv[2], sys.argv[3])
     else:
         session.main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -35,7 +35,8 @@ _NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER
 _SET_ID_BITS = 0o6000
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 
-Instruction = tuple  # (code, jump if true, jump if false, constant)
+Instruction = tuple[int, int, int, int]
+"""Code, instructions to skip if true and if false, constant."""
 
 
 class Machine(NamedTuple):
@@ -111,25 +112,32 @@ MACHINES = {
     "aarch64": Machine(0xC00000B7, False, _AARCH64),
 }
 
+# fmt: off
 _ALWAYS = (
     # other processes
-    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd "
+    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "kcmp", "pidfd_getfd",
     # namespaces and mounts
-    "unshare setns mount umount2 pivot_root chroot fsopen fsconfig fsmount fspick open_tree open_tree_attr move_mount "
-    "mount_setattr open_by_handle_at name_to_handle_at file_setattr "
+    "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick",
+    "open_tree", "open_tree_attr", "move_mount", "mount_setattr", "open_by_handle_at", "name_to_handle_at",
+    "file_setattr",
     # keys, and parts of the kernel that tests do not need and attackers like
-    "keyctl add_key request_key io_uring_setup io_uring_enter io_uring_register io_setup bpf perf_event_open "
-    "userfaultfd fanotify_init "
+    "keyctl", "add_key", "request_key", "io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "bpf",
+    "perf_event_open", "userfaultfd", "fanotify_init",
     # the machine itself
-    "kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl "
-    "quotactl_fd sethostname setdomainname settimeofday clock_settime adjtimex clock_adjtime syslog iopl ioperm "
-    "modify_ldt vhangup nfsservctl lookup_dcookie migrate_pages move_pages"
-).split()
-_SYSTEM_V = "shmget shmat shmctl semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink".split()
+    "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "swapon", "swapoff",
+    "acct", "quotactl", "quotactl_fd", "sethostname", "setdomainname", "settimeofday", "clock_settime", "adjtimex",
+    "clock_adjtime", "syslog", "iopl", "ioperm", "modify_ldt", "vhangup", "nfsservctl", "lookup_dcookie",
+    "migrate_pages", "move_pages",
+)
+_MESSAGES = (
+    "shmget", "shmat", "shmctl", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl",
+    "mq_open", "mq_unlink",
+)
 _BY_PATH = (
-    "chmod fchmodat fchmodat2 chown lchown fchownat utime utimes futimesat setxattr lsetxattr setxattrat removexattr "
-    "lremovexattr removexattrat"
-).split()
+    "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "utime", "utimes", "futimesat", "setxattr",
+    "lsetxattr", "setxattrat", "removexattr", "lremovexattr", "removexattrat",
+)
+# fmt: on
 """Changes that Landlock does not rule on. By descriptor they stay allowed: opening the file was ruled on."""
 
 
@@ -173,7 +181,7 @@ def _blocks(rules: FilterRules, pid: int) -> list[tuple[str, list[Instruction]]]
     """For each call by name, what is done about it; every block ends in a return."""
     refused = list(_ALWAYS)
     if not rules.ipc:
-        refused += _SYSTEM_V
+        refused += _MESSAGES
     if not rules.change_paths:
         refused += _BY_PATH
     if not rules.truncate_paths:
@@ -239,7 +247,7 @@ def _allow_values(values: Any) -> list[Instruction]:
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]  # noqa: RUF012 - ctypes wants a list
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
 def install(libc: Any, machine: Machine, rules: FilterRules) -> None:

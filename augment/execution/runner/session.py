@@ -97,8 +97,8 @@ def _prime() -> None:
 
 def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early: set[str]) -> None:
     blackbox.dump_stacks_on_signal(box)
-    if order["sandbox"] is not None:
-        importlib.import_module("_augment_runner.confine").enter(order["sandbox"])
+    if order["sandbox"] is not None and not _confined(order["sandbox"], emitter, box):
+        return
     process.set_environment(order["environment"])
     process.vary_after_fork()
     os.chdir(order["cwd"])
@@ -130,6 +130,20 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early
         with contextlib.suppress(AttributeError, ValueError, OSError):  # a test may have closed or replaced it
             stream.flush()
     emitter.send("done", exit_code=code)
+
+
+def _confined(spec: dict[str, Any], emitter: Emitter, box: int) -> bool:
+    """Give up every right that ``spec`` does not leave; False where the kernel refuses, and then nothing may run."""
+    from . import confine
+
+    try:
+        confine.enter(spec, (emitter.descriptor, box))
+    except OSError as error:
+        emitter.move()
+        emitter.send("unconfined", detail=str(error))
+        return False
+    emitter.move()
+    return True
 
 
 def _round(

@@ -1,3 +1,5 @@
+# Paths stay plain strings here: they are arguments of bubblewrap and Landlock, compared as they are.
+# ruff: noqa: PTH110, PTH112, PTH114, PTH115
 """How a tier is made: bubblewrap's command around a runner, and what the process of a batch does to itself."""
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 
 from augment.execution.runner import landlock
 from augment.execution.runner.seccomp import FilterRules
-from augment.execution.sandbox.place import ETC, SYSTEM, Place
+from augment.execution.sandbox.place import ETC, SYSTEM, Place, is_inside
 from augment.execution.sandbox.tiers import UIDS, Sandbox, Tier
 from augment.execution.source import RunnerKind
 from augment.seams import Limits
@@ -21,7 +23,15 @@ _SHARED_MEMORY = 64 * 2**20
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _NAMESPACE_DEVICES = ("/dev/tty", "/dev/ptmx", "/dev/pts")
 _KERNEL_FACTS = ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys/kernel", "sys/vm", "uptime", "version")
-_SETTINGS_OF_PYTEST = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_SETTINGS_OF_PYTEST = (
+    "pytest.toml",
+    ".pytest.toml",
+    "pytest.ini",
+    ".pytest.ini",
+    "pyproject.toml",
+    "tox.ini",
+    "setup.cfg",
+)
 _CAPABILITIES = (
     "CAP_SYS_ADMIN", "CAP_NET_ADMIN",  # namespaces for each batch, and loopback in them
     "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_KILL",  # the batch's user
@@ -68,9 +78,10 @@ class TierConfinement:
         if not scratch.is_relative_to("/tmp"):
             wrapped += [*size, "--tmpfs", str(scratch)]
         wrapped += _etc(scratch, self.sandbox.first_uid)
-        for path in (*self.place.reads, self.place.copies):
-            if path and os.path.exists(path):
-                wrapped += ["--ro-bind", path, path]
+        bound = [path for path in (*self.place.reads, self.place.copies) if path and os.path.exists(path)]
+        wrapped += _parents([*bound, *(link for link, _ in self.place.links), str(scratch)])
+        for path in bound:
+            wrapped += ["--ro-bind", path, path]
         for link, target in self.place.links:
             wrapped += ["--symlink", target, link]
         return [*wrapped, "--dir", str(scratch), "--dir", str(scratch / "home"), "--chdir", str(scratch), *command]
@@ -123,7 +134,7 @@ class TierConfinement:
         )
 
     def _processes(self, user: tuple[int, int] | None, limits: Limits | None) -> int | None:
-        """The kernel counts by user: a limit means something where the batch has a user, or user namespace, to itself."""
+        """The kernel counts by user: a limit needs a user, or a user namespace, that the batch has to itself."""
         if limits is None or not (user is not None or self.sandbox.user_namespace):
             return None
         return limits.processes
@@ -192,9 +203,16 @@ def _system() -> list[str]:
     return [*arguments, "--ro-bind-try", "/sys/devices/system/cpu", "/sys/devices/system/cpu"]
 
 
+def _parents(paths: list[str]) -> list[str]:
+    """Bubblewrap makes the folders above a mount for the owner only; batches may be another user."""
+    above = {str(parent) for path in paths for parent in Path(path).parents}
+    shown = [folder for folder in sorted(above) if folder != "/" and not is_inside(folder, [*SYSTEM, *paths])]
+    return [argument for folder in shown for argument in ("--dir", folder)]
+
+
 def _etc(scratch: Path, first_uid: int | None) -> list[str]:
     """The needed part of /etc, with made-up users and hosts: who else lives on the machine is nobody's business."""
-    arguments: list[str] = []
+    arguments = ["--dir", "/etc"]
     for name in ETC:
         arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     uids = range(first_uid, first_uid + UIDS) if first_uid is not None else [os.getuid()]

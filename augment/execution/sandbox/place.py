@@ -1,3 +1,5 @@
+# Paths stay plain strings here: they are arguments of bubblewrap and Landlock, compared as they are.
+# ruff: noqa: PTH110, PTH114, PTH115, PTH117, PTH118, PTH120
 """What a confined process must be able to read: the interpreter with its packages, and little of the system."""
 
 from __future__ import annotations
@@ -5,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from augment.execution.interpreter import InterpreterInfo
@@ -50,11 +52,15 @@ class Place:
     def of(cls, info: InterpreterInfo, overlay: str, copies: str = "", root: str = "") -> Place:
         """For an interpreter. Where its path leads into the project at ``root`` the private copy takes the place."""
         wanted = [info.prefix, info.base_prefix, overlay, str(_RUNNER), *_libraries()]
-        wanted += [entry for entry in info.sys_path if not _inside(entry, [root])]
+        wanted += [entry for entry in info.sys_path if not is_inside(entry, [root])]
         links, program = _links(info.path)
         wanted.append(str(Path(program).parent.parent if Path(program).parent.name == "bin" else Path(program)))
         reads = _outermost(path for path in wanted if path and os.path.isabs(path) and not _too_much(path))
-        return cls(tuple(reads), tuple(link for link in links if not _inside(link[0], [*reads, *SYSTEM])), copies)
+        return cls(tuple(reads), tuple(link for link in links if not is_inside(link[0], [*reads, *SYSTEM])), copies)
+
+    def also(self, path: str) -> Place:
+        """With one more folder to read."""
+        return replace(self, reads=tuple(_outermost([*self.reads, path])))
 
     @classmethod
     def of_this_interpreter(cls) -> Place:
@@ -76,7 +82,7 @@ def _libraries() -> list[str]:
 
 
 def _links(path: str) -> tuple[list[tuple[str, str]], str]:
-    """The links from ``path`` to the program itself, and the program. Only links of the last part of each path count."""
+    """The links from ``path`` to the program itself, and the program. Linked folders on the way are not followed up."""
     links: list[tuple[str, str]] = []
     seen: set[str] = set()
     while os.path.islink(path) and path not in seen:
@@ -90,17 +96,18 @@ def _links(path: str) -> tuple[list[tuple[str, str]], str]:
 def _too_much(path: str) -> bool:
     """A path entry such as the home folder would open what it is all about to keep shut."""
     home = str(Path.home())
-    return path == "/" or _inside(home, [path])
+    return path == "/" or is_inside(home, [path])
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
     """Those that exist and lie in no other, shallow ones first."""
     kept: list[str] = []
     for path in sorted({os.path.normpath(path) for path in paths}, key=lambda path: (path.count("/"), path)):
-        if os.path.exists(path) and not _inside(path, [*SYSTEM, *kept]):
+        if os.path.exists(path) and not is_inside(path, [*SYSTEM, *kept]):
             kept.append(path)
     return kept
 
 
-def _inside(path: str, folders: Iterable[str]) -> bool:
+def is_inside(path: str, folders: Iterable[str]) -> bool:
+    """Whether ``path`` is one of the folders or lies below one."""
     return any(folder and (path == folder or path.startswith(folder.rstrip("/") + "/")) for folder in folders)

@@ -23,8 +23,8 @@ from augment.execution.runner import confine, landlock, seccomp
 if TYPE_CHECKING:
     from augment.execution.sandbox.confinement import TierConfinement
 
-_PROBE = Path(__file__).parents[1] / "runner" / "confined_probe.py"
-_PROBE_S = 10.0
+_MAIN = Path(__file__).parents[1] / "runner" / "runner_main.py"
+_TRIAL_S = 10.0
 FIRST_UID = 61184
 """Users that batches become where Augment runs as root: systemd's range for services without a fixed user."""
 UIDS = 256
@@ -155,7 +155,7 @@ def _candidates(base: Sandbox, mode: SandboxMode, reasons: list[str]) -> Iterato
 
 def _version(program: str) -> str:
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=_PROBE_S, check=False)
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=_TRIAL_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip().rpartition(" ")[2]
@@ -167,7 +167,7 @@ def _first_uid() -> int | None:
         return None
     for line in Path("/proc/self/uid_map").read_text().splitlines():
         inside, _, count = map(int, line.split())
-        if inside <= FIRST_UID and FIRST_UID + UIDS <= inside + count:
+        if inside <= FIRST_UID and inside + count >= FIRST_UID + UIDS:
             return FIRST_UID
     return None
 
@@ -177,7 +177,8 @@ def _first_uid() -> int | None:
 
 def _try(candidate: Sandbox) -> str:
     """Confine a process for a moment exactly as a batch would be; "" where it holds, else why not."""
-    from augment.execution.sandbox.confinement import Place, TierConfinement
+    from augment.execution.sandbox.confinement import TierConfinement
+    from augment.execution.sandbox.place import Place
 
     name = candidate.tier.value if candidate.per_batch or candidate.tier is Tier.LANDLOCK else "shared namespaces"
     with tempfile.TemporaryDirectory(prefix="augment-") as folder:
@@ -192,13 +193,13 @@ def _try(candidate: Sandbox) -> str:
 
 def _run(confinement: TierConfinement, scratch: Path, secret: Path, name: str) -> str:
     spec = confinement.spec(None, scratch, None)
-    command = [sys.executable, "-E", "-s", str(_PROBE), json.dumps(spec), str(secret)]
+    command = [sys.executable, "-E", "-s", str(_MAIN), "trial", json.dumps(spec), str(secret)]
     try:
         done = subprocess.run(
             confinement.wrap(command, scratch),
             capture_output=True,
             text=True,
-            timeout=_PROBE_S,
+            timeout=_TRIAL_S,
             check=False,
             env={"PATH": os.defpath},
             cwd="/",
