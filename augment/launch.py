@@ -123,10 +123,18 @@ class Launch:
         from augment.actors.model_host import ModelHost
         from augment.actors.review import ReviewActions
         from augment.dashboard import DashboardServer, create_app
+        from augment.execution import find_sandbox
 
         assert self._connection is not None
-        self._fleet = Fleet(self._fleet_spec(namespace, self._connection.node_id, spec.model if spec else None))
+        sandbox = find_sandbox(self._settings.generator.sandbox)
+        say(f"Sandbox of generated tests: {sandbox.describe()}")
+        fleet = self._fleet_spec(namespace, self._connection.node_id, spec.model if spec else None)
+        if not sandbox.runs_generated_tests:
+            say("No tests will be written: install bubblewrap, or say --sandbox off to run them with your own rights")
+            fleet = replace(fleet, no_generation=f"no tests are written: no sandbox here ({sandbox.reason})")
+        self._fleet = Fleet(fleet)
         reporter = self._fleet.start()
+        reporter.set_health(sandbox=sandbox.name, sandbox_detail=sandbox.describe())
         if spec is None:
             reporter.set_health(model="off", model_name=None, model_detail=None)
         else:
@@ -168,6 +176,8 @@ class Launch:
                 overtime_s=OVERTIME_BUDGETS * wanted.budget_seconds_per_module,
             ),
             idle=wanted.idle,
+            sandbox=wanted.sandbox,
+            confine_own_tests=wanted.sandbox_own_tests,
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),
@@ -197,6 +207,9 @@ def main(
     port: Annotated[int | None, typer.Option(help="Port of the dashboard.")] = None,
     accept: Annotated[str | None, typer.Option(help="auto keeps what passes; review asks first.")] = None,
     no_model: Annotated[bool, typer.Option("--no-model", help="Work without a model.")] = False,
+    sandbox: Annotated[
+        str | None, typer.Option(help="Confinement of generated tests: auto, namespaces, landlock, or off.")
+    ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="Add kept tests to your own test files.")] = False,
     config_dir: Annotated[Path | None, typer.Option(help="Folder of the JSON settings.")] = None,
     python: Annotated[str | None, typer.Option(help="Interpreter that runs the project's tests.")] = None,
@@ -218,6 +231,7 @@ def main(
         "port": port,
         "accept": accept,
         "no_model": no_model or None,
+        "sandbox": sandbox,
         "merge": True if merge else None,
         "python": python,
     }

@@ -12,7 +12,7 @@ import ray
 
 from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
-from augment.execution import LocalExecutor
+from augment.execution import LocalExecutor, find_sandbox
 from augment.records import Project, Verdict
 from augment.seams import Batch, BatchResult
 from augment.service import state_folder
@@ -29,12 +29,15 @@ class ExecutorActor(Shell):
     again on another executor; it has no state worth recovering.
     """
 
-    def __init__(self, slot: int, project: Project, log_dir: str, log_level: str) -> None:
+    def __init__(
+        self, slot: int, project: Project, sandbox: str, confine_own_tests: bool, log_dir: str, log_level: str
+    ) -> None:
         start_logging(Path(log_dir), f"executor-{slot}", log_level)
         scratch = state_folder(Path(project.root)) / "work" / str(slot)
-        self._executor = LocalExecutor(1, scratch_dir=scratch)
+        self._executor = LocalExecutor(1, scratch_dir=scratch, sandbox=sandbox, confine_own_tests=confine_own_tests)
         # Slot 0 is the fast lane's, the others mostly run generated tests: each gets the process it will need ready.
-        self._executor.prime(Batch("prime", project.root, project.interpreter, trusted=slot == 0))
+        trusted = slot == 0 or not find_sandbox(sandbox).runs_generated_tests
+        self._executor.prime(Batch("prime", project.root, project.interpreter, trusted=trusted))
 
     def run(self, batch: Batch) -> Iterator[Verdict | BatchResult]:
         """Run ``batch``: yields each verdict as its test ends, and last the result."""

@@ -58,6 +58,11 @@ class FleetSpec:
     own_pids: tuple[int, ...]
     model: str | None
     """Name of the model that is being deployed, None without one."""
+    sandbox: str = "auto"
+    """How generated tests are confined (a :class:`augment.execution.SandboxMode`)."""
+    confine_own_tests: bool = False
+    no_generation: str = ""
+    """Why no tests are written at all, "" where they are."""
 
 
 class Fleet:
@@ -71,6 +76,7 @@ class Fleet:
         """Make all actors; returns when the reporter answers. Raises ClusterError when it does not."""
         spec = self._spec
         root, logs = spec.project.root, (spec.log_dir, spec.log_level)
+        confined = (spec.sandbox, spec.confine_own_tests)
         self._make(REPORTER, ReporterActor, root, *logs, max_task_retries=REPORTER_RETRIES)
         self._await(REPORTER, START_TIMEOUT_S)
         reporter = ReporterClient(spec.namespace)
@@ -78,7 +84,7 @@ class Fleet:
         reporter.remember(MODEL_KEY, {"state": "loading" if spec.model else "off", "name": spec.model or ""})
         self._make(GOVERNOR, GovernorActor, spec.slots, spec.threshold, max_concurrency=MAX_WAITING_FOR_LEASE)
         for slot in range(spec.slots):
-            self._make(executor_part(slot), ExecutorActor, slot, spec.project, *logs, max_task_retries=0)
+            self._make(executor_part(slot), ExecutorActor, slot, spec.project, *confined, *logs, max_task_retries=0)
         self._make(
             SERVICE, ServiceActor, spec.project, spec.namespace, spec.limits, spec.slots, *logs, max_concurrency=4
         )
@@ -90,6 +96,7 @@ class Fleet:
             spec.namespace,
             spec.generation,
             spec.idle,
+            spec.no_generation,
             *logs,
             max_concurrency=2,
         )

@@ -45,6 +45,7 @@ class GeneratorActor(Shell):
         namespace: str,
         settings: GenerationSettings,
         idle: bool,
+        no_generation: str,
         log_dir: str,
         log_level: str,
     ) -> None:
@@ -58,6 +59,7 @@ class GeneratorActor(Shell):
         self._namespace = namespace
         self._governor_asked_at = 0.0
         self._governor_reason = ""
+        self._no_generation = no_generation
         self._writer = Writer(
             project,
             Snapshots(Path(project.root)),
@@ -85,7 +87,9 @@ class GeneratorActor(Shell):
         return ModelState("ready", self._engine)
 
     def _why_held_back(self) -> str:
-        """The governor's reason to hold background work back; asked at most once a second."""
+        """The governor's reason to hold background work back; asked at most once a second. A missing sandbox is one."""
+        if self._no_generation:
+            return self._no_generation
         now = time.monotonic()
         if now - self._governor_asked_at >= GOVERNOR_EVERY_S:
             self._governor_asked_at = now

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import platform
 import shutil
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,13 +21,11 @@ import psutil
 from augment.analysis import discover_project
 from augment.config import Settings
 from augment.errors import AugmentError
-from augment.execution import find_interpreter, probe_interpreter
+from augment.execution import SandboxMode, Tier, find_interpreter, find_sandbox, probe_interpreter
 from augment.serve import ModelEntry, find_model, locate_model, models_root
 from augment.service.preflight import check_imports, check_port, read_service
 
 _RAY = ((2, 60), (2, 61))
-_SYS_LANDLOCK_CREATE_RULESET = 444
-_CLONE_NEWUSER = 0x10000000
 
 
 class Status(StrEnum):
@@ -172,54 +168,19 @@ def _endpoint_port(port: int) -> Check:
     return _ok("endpoint port", f"127.0.0.1:{port} is free")
 
 
-def check_sandbox(_: Subject) -> Iterator[Check]:
-    """What this machine can confine tests with. Containers often block namespaces, so each is tried, not assumed."""
-    bubblewrap, landlock, namespaces = _bubblewrap_works(), _landlock_abi(), _user_namespaces()
-    parts = [
-        f"bubblewrap {'works' if bubblewrap else 'no'}",
-        f"Landlock {f'ABI {landlock}' if landlock else 'no'}",
-        f"user namespaces {'yes' if namespaces else 'no'}",
-    ]
-    tier = sandbox_tier(bubblewrap, landlock, namespaces)
-    detail = f"this machine offers {tier} ({', '.join(parts)}); test runs use process limits so far"
-    if tier == "limits only":
-        mend = "a kernel with Landlock (Linux 5.13) or the package bubblewrap gives more; watch only code you trust"
-        yield Check("sandbox", Status.WARN, detail, mend)
+def check_sandbox(subject: Subject) -> Iterator[Check]:
+    """What this machine can confine generated tests with. Containers often block it, so it is tried, not assumed."""
+    found = find_sandbox(subject.settings.generator.sandbox)
+    if found.mode is SandboxMode.OFF:
+        mend = "leave `sandbox` at auto, unless you would run whatever a model wrote"
+        yield Check("sandbox", Status.WARN, found.describe(), mend)
+    elif found.tier is Tier.NONE:
+        mend = "install bubblewrap (apt-get install bubblewrap), or a kernel with Landlock; --sandbox off does without"
+        yield Check("sandbox", Status.WARN, found.describe(), mend)
+    elif found.tier is Tier.LANDLOCK and shutil.which("bwrap") is None:
+        yield Check("sandbox", Status.OK, found.describe(), "apt-get install bubblewrap gives the stricter tier")
     else:
-        yield _ok("sandbox", detail)
-
-
-def sandbox_tier(bubblewrap: bool, landlock: int, namespaces: bool) -> str:
-    """The strongest confinement that these abilities allow."""
-    if landlock and bubblewrap:
-        return "namespaces and Landlock"
-    if landlock:
-        return "Landlock"
-    return "namespaces" if bubblewrap or namespaces else "limits only"
-
-
-def _bubblewrap_works() -> bool:
-    program = shutil.which("bwrap")
-    return program is not None and _succeeds([program, "--ro-bind", "/", "/", "--unshare-all", "true"])
-
-
-def _user_namespaces() -> bool:
-    code = f"import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare({_CLONE_NEWUSER}) != 0)"
-    return sys.platform == "linux" and _succeeds([sys.executable, "-I", "-c", code])
-
-
-def _succeeds(command: list[str]) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def _landlock_abi() -> int:
-    """The kernel's Landlock version, 0 without it. Asking with a null ruleset creates nothing."""
-    if sys.platform != "linux":
-        return 0
-    return max(0, int(ctypes.CDLL(None).syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, 1)))
+        yield _ok("sandbox", found.describe())
 
 
 def check_sqlite(_: Subject) -> Iterator[Check]:

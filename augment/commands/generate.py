@@ -19,7 +19,7 @@ from augment.commands.progress import PassDisplay
 from augment.commands.results import check_result_file, write_result_file
 from augment.config import Settings, load_settings
 from augment.errors import ProjectError, SettingsError
-from augment.execution import LocalExecutor, find_interpreter, probe_interpreter
+from augment.execution import LocalExecutor, find_interpreter, probe_interpreter, require_sandbox
 from augment.generation import GATES, GenerationPass, GenerationSettings, NullSink, PassResult, measure_baseline
 from augment.records import Admission, AdmissionState, Finding, Project, Target
 from augment.seams import ReportSink
@@ -51,6 +51,7 @@ def generate(
     merge: Annotated[bool | None, typer.Option("--merge", help="Add to the project's own test files.")] = None,
     accept: Annotated[str | None, typer.Option(help="auto, or review to hold tests back.")] = None,
     python: Annotated[str | None, typer.Option(help="The project's interpreter.")] = None,
+    sandbox: Annotated[str | None, typer.Option(help="auto, namespaces, landlock, or off to do without.")] = None,
     test_types: Annotated[str | None, typer.Option(help="Comma-separated: unit, integration, property.")] = None,
     without: Annotated[
         list[str] | None, typer.Option(help="Switch a generator or gate off by name; repeatable.")
@@ -74,8 +75,10 @@ def generate(
             "accept": accept,
             "python": python,
             "test_types": test_types,
+            "sandbox": sandbox,
         },
     )
+    require_sandbox(settings.generator.sandbox)
     interpreter = find_interpreter(root, settings.service.python)
     probe_interpreter(interpreter)
     found = discover_project(project, interpreter)
@@ -171,7 +174,12 @@ def _run(
     scratch = state_folder(Path(project.root)) / "work"
     console = Console(stderr=True)
     with ExitStack() as stack, _loading(spec) as engine:
-        executor = LocalExecutor(settings.generator.max_concurrent or 2, scratch_dir=scratch)
+        executor = LocalExecutor(
+            settings.generator.max_concurrent or 2,
+            scratch_dir=scratch,
+            sandbox=settings.generator.sandbox,
+            confine_own_tests=settings.generator.sandbox_own_tests,
+        )
         stack.callback(executor.close)
         sink = _sink(project, stack)
         display = stack.enter_context(PassDisplay(console))

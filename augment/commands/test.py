@@ -19,7 +19,7 @@ from augment.analysis import discover_project, take_snapshot
 from augment.commands.durations import keep_durations, recall_durations, test_file_sizes
 from augment.commands.git_changes import affected_tests
 from augment.commands.results import check_result_file, write_result_file
-from augment.config import load_settings
+from augment.config import GeneratorSettings, load_settings
 from augment.errors import ProjectError
 from augment.execution import LocalExecutor, SuiteHistory, find_interpreter, share_out, split_batch
 from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
@@ -78,7 +78,6 @@ def run_tests(
     console = Console()
     settings = load_settings({"python": python, "max_concurrent": max_concurrent}, root).settings
     found = discover_project(root, find_interpreter(root, settings.service.python))
-    at_once = settings.generator.max_concurrent or os.cpu_count() or 1
     reason = "asked for on the command line"
     if changed_since is not None:
         affected = affected_tests(found, changed_since)
@@ -88,7 +87,7 @@ def run_tests(
             console.print("no test is affected")
             raise typer.Exit(NOTHING)
         wanted = list(affected.nodeids or ())
-    report = _execute(found, wanted, at_once, reason, console)
+    report = _execute(found, wanted, settings.generator, reason, console)
     _write(report, json_file, junit_file)
     _print(report, console)
     raise typer.Exit(_exit_code(report))
@@ -106,8 +105,9 @@ def _place(project: str, nodeids: list[str]) -> tuple[Path, list[str]]:
 # ----------------------------------------------------------------------------- running
 
 
-def _execute(project: Project, wanted: list[str], at_once: int, reason: str, console: Console) -> Report:
+def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, reason: str, console: Console) -> Report:
     began = time.time()
+    at_once = settings.max_concurrent or os.cpu_count() or 1
     revision = take_snapshot(project.root).revision
     report = Report(Run(new_id("run"), Lane.FAST, reason, revision, began))
     whole = Batch(
@@ -119,7 +119,7 @@ def _execute(project: Project, wanted: list[str], at_once: int, reason: str, con
         coverage=False,
         limits=Limits(wall_s=24 * 3600.0, test_s=None, output_bytes=8 * 2**20),
     )
-    executor = LocalExecutor(at_once)
+    executor = LocalExecutor(at_once, sandbox=settings.sandbox, confine_own_tests=settings.sandbox_own_tests)
     try:
         executor.prime(whole)
         root = Path(project.root)

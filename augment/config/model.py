@@ -128,6 +128,20 @@ class GeneratorSettings(_Section):
         description="Resident memory that one batch and all its processes may use together.",
         json_schema_extra=_unit("MiB"),
     )
+    sandbox: Literal["auto", "namespaces", "landlock", "off"] = Field(
+        default="auto",
+        description=(
+            "How generated tests are confined while they are judged: `auto` takes the strictest tier that works here, "
+            "`off` runs them with your own rights. Where no tier works and this is not `off`, none are written."
+        ),
+    )
+    sandbox_own_tests: bool = Field(
+        default=False,
+        description=(
+            "Confine your own tests as strictly: no network, no files outside, the project read-only. Tests that "
+            "need more will fail."
+        ),
+    )
     idle: bool = Field(
         default=True, description="Work on the weakest targets while nothing changes; false writes for changes only."
     )

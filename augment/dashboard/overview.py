@@ -30,11 +30,21 @@ _MODEL_WORDS = {
 }
 
 
+_SANDBOX_WORDS = {
+    "namespaces": ("good", "sandbox: namespaces"),
+    "landlock": ("good", "sandbox: Landlock"),
+    "off": ("bad", "sandbox off"),
+    "none": ("bad", "no sandbox: no tests written"),
+}
+
+
 def head(health: Mapping[str, Any], title: str, ray_dashboard_url: str | None) -> str:
     """Name of the project, state of the model and the service."""
     kind, words = _MODEL_WORDS.get(str(health.get("model")), ("quiet", f"model {health.get('model')}"))
     name = health.get("model_name")
     service_kind, service = ("good", "watching") if health.get("status") == "ok" else ("bad", "reporter not answering")
+    confined_kind, confined = _SANDBOX_WORDS.get(str(health.get("sandbox")), ("quiet", ""))
+    confined_chip = chip(confined_kind, confined) if confined else ""
     ray = (
         f'<a class="chip quiet" href="{text(ray_dashboard_url)}" target="_blank" rel="noopener">'
         "Ray dashboard &#8599;</a>"
@@ -46,7 +56,8 @@ def head(health: Mapping[str, Any], title: str, ray_dashboard_url: str | None) -
     return (
         '<div class="head"><svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 13l5 5L20 6"/></svg>'
         f'<h1>Augment</h1><span class="project">{text(title)}</span><span class="grow"></span>'
-        f"{chip(service_kind, service)}{chip(kind, f'{words}: {name}' if name else words)}{ray}</div>{told}"
+        f"{chip(service_kind, service)}{confined_chip}{chip(kind, f'{words}: {name}' if name else words)}{ray}</div>"
+        f"{told}"
     )
 
 

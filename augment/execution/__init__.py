@@ -3,17 +3,23 @@
 from augment.execution.interpreter import InterpreterInfo, find_interpreter, probe_interpreter
 from augment.execution.local import LocalExecutor
 from augment.execution.overlay import download_overlay, ensure_overlay
+from augment.execution.sandbox import Sandbox, SandboxMode, Tier, find_sandbox, require_sandbox
 from augment.execution.split import split_batch
 from augment.execution.suite import SuiteHistory, share_out
 
 __all__ = [
     "InterpreterInfo",
     "LocalExecutor",
+    "Sandbox",
+    "SandboxMode",
     "SuiteHistory",
+    "Tier",
     "download_overlay",
     "ensure_overlay",
     "find_interpreter",
+    "find_sandbox",
     "probe_interpreter",
+    "require_sandbox",
     "share_out",
     "split_batch",
 ]

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 
 from augment.commands import doctor_checks
 from augment.commands.doctor import register
-from augment.commands.doctor_checks import Check, Status, Subject, has_wal_reset_bug, sandbox_tier
+from augment.commands.doctor_checks import Check, Status, Subject, has_wal_reset_bug
 from augment.config import load_settings
 from augment.errors import ProjectError
+from augment.execution import Sandbox, SandboxMode, Tier
 from augment.serve import find_model
 
 
@@ -209,17 +210,20 @@ def test_a_buggy_sqlite_is_a_warning(project: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("abilities", "tier"),
+    ("found", "status", "mend"),
     [
-        ((True, 7, True), "namespaces and Landlock"),
-        ((False, 7, True), "Landlock"),
-        ((True, 0, True), "namespaces"),
-        ((False, 0, True), "namespaces"),
-        ((False, 0, False), "limits only"),
+        (Sandbox(Tier.NAMESPACES, landlock=7, bubblewrap_version="0.8.0"), Status.OK, ""),
+        (Sandbox(Tier.NONE, reason="bubblewrap is not installed"), Status.WARN, "bubblewrap"),
+        (Sandbox(Tier.NONE, mode=SandboxMode.OFF), Status.WARN, "auto"),
     ],
 )
-def test_the_sandbox_tier_is_the_strongest_that_can_be_had(abilities: tuple[bool, int, bool], tier: str) -> None:
-    assert sandbox_tier(*abilities) == tier
+def test_the_sandbox_is_named_and_a_missing_one_can_be_mended(
+    project: Path, monkeypatch: pytest.MonkeyPatch, found: Sandbox, status: Status, mend: str
+) -> None:
+    monkeypatch.setattr(doctor_checks, "find_sandbox", lambda mode: found)
+    check = one(doctor_checks.check_sandbox(subject(project)), "sandbox")
+    assert (check.status, check.detail) == (status, found.describe())
+    assert mend in check.mend
 
 
 def _free_port() -> int:

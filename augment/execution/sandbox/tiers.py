@@ -73,6 +73,11 @@ class Sandbox:
         """Whether code that nobody vouches for may run at all."""
         return self.tier is not Tier.NONE or self.mode is SandboxMode.OFF
 
+    @property
+    def name(self) -> str:
+        """One word: the tier, or off."""
+        return SandboxMode.OFF.value if self.mode is SandboxMode.OFF else self.tier.value
+
     def describe(self) -> str:
         """One line for a person."""
         if self.mode is SandboxMode.OFF:
