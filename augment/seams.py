@@ -23,6 +23,8 @@ from augment.records import (
     Job,
     JobState,
     Lane,
+    Mutant,
+    MutantVerdict,
     Rejection,
     ResourceSample,
     Run,
@@ -172,14 +174,61 @@ class BatchResult:
 VerdictSink = Callable[[Verdict], None]
 
 
+@dataclass(frozen=True, slots=True)
+class MutationOrder:
+    """Mutants to try together, always in a private copy of ``snapshot`` with ``files`` laid over it.
+
+    ``tests`` names for each mutant (by id) the tests that reach it, the likeliest to fail first; a mutant without any
+    comes back as *no tests*. ``seconds`` is how long each test takes on the unchanged code (1 is assumed). ``fresh``
+    are mutants that a code swap after the imports would not show in full: each is tried in a fresh run of its changed
+    file, which takes as long as a batch. A test's CPU time may be ``cpu_floor_s`` plus ``timeout_factor`` times its
+    seconds, a mutant's wall-clock time ``wall_floor_s`` plus ``timeout_factor`` times those of all its tests.
+    """
+
+    id: str
+    root: str
+    interpreter: str
+    snapshot: Snapshot
+    mutants: tuple[Mutant, ...]
+    tests: Mapping[str, tuple[str, ...]]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    fresh: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+    lane: Lane = Lane.IDLE
+    source_roots: tuple[str, ...] = (".",)
+    trusted: bool = True
+    pytest_args: tuple[str, ...] = ()
+    limits: Limits = Limits(wall_s=600.0, test_s=None, memory_bytes=4 * 2**30)
+    timeout_factor: float = 5.0
+    cpu_floor_s: float = 0.5
+    wall_floor_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MutationResult:
+    """What came of the mutants of one order, in order of completion; each has exactly one verdict unless ``fault`` is
+    set, which says how the infrastructure ended the whole order."""
+
+    order_id: str
+    verdicts: tuple[MutantVerdict, ...] = ()
+    fault: Fault | None = None
+    seconds: float = 0.0
+
+
+MutantSink = Callable[[MutantVerdict], None]
+
+
 class Executor(Protocol):
     """Runs batches, several at once when called from several threads."""
 
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
         """Run ``batch``; call ``on_verdict`` as each test ends. Never raises for what test code does."""
 
+    def mutate(self, order: MutationOrder, on_outcome: MutantSink | None = None) -> MutationResult:
+        """Try the mutants of ``order``; call ``on_outcome`` as each is decided. Never raises for what code does."""
+
     def cancel(self, batch_id: str) -> None:
-        """End a batch early; its run returns with a *superseded* fault. Unknown ids are ignored."""
+        """End a batch or mutation order early; it returns with a *superseded* fault. Unknown ids are ignored."""
 
     def close(self) -> None:
         """End everything that is running and let go of processes and folders. Idempotent."""

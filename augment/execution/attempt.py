@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from augment.execution.blackbox import place_of, stacks_of
-from augment.execution.ledger import Event, Ledger
+from augment.execution.ledger import Event, EventLedger
 from augment.execution.runner.blackbox import stack_signal
 from augment.execution.runner.events import CODE, chained_codes
 from augment.execution.source import Runner
@@ -63,7 +63,7 @@ class Attempt:
     def __init__(
         self,
         runner: Runner,
-        ledger: Ledger,
+        ledger: EventLedger,
         limits: Limits,
         deadline: float,
         wake: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from augment.execution.shapes import CoverageBuilder
 from augment.records import Fault, FaultKind, Outcome, Verdict
@@ -15,6 +15,23 @@ Rounds = list[list[str] | None]
 
 NOT_FOUND = "not found"
 """What ``collection_errors`` says of a node id that was asked for and does not exist."""
+
+
+class EventLedger(Protocol):
+    """What follows a runner writes into one: a batch's or a mutation order's. ``running`` is the test under way."""
+
+    running: str | None
+    ready: bool
+    done: bool
+
+    def take(self, event: Event) -> None:
+        """Note one event."""
+
+    def tell(self) -> None:
+        """Pass on what is new."""
+
+    def next_attempt(self) -> None:
+        """A new runner begins."""
 
 
 class Ledger:

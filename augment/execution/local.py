@@ -18,14 +18,16 @@ from augment.execution.attempt import Attempt, Loss, OutputTail, RunnerUnusableE
 from augment.execution.environment import project_python_path
 from augment.execution.forking import ForkingRunners
 from augment.execution.interpreter import InterpreterInfo, probe_interpreter
-from augment.execution.ledger import Ledger, Rounds
+from augment.execution.ledger import EventLedger, Ledger, Rounds
+from augment.execution.mutation.ledger import MutationLedger
+from augment.execution.mutation.trial import Trial, superseded
 from augment.execution.overlay import ensure_overlay
 from augment.execution.sandbox import Confinements, SandboxMode
 from augment.execution.shapes import CoverageBuilder, ShapeMemory
 from augment.execution.source import Runner, RunnerKind, RunnerSource
 from augment.execution.workspace import RevisionGoneError, Workspaces
 from augment.records import Fault, FaultKind, Lane
-from augment.seams import Batch, BatchResult, VerdictSink
+from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, MutationResult, VerdictSink
 
 _VERDICT_OUTPUT = 64 * 1024
 """Characters kept of one test's output."""
@@ -51,11 +53,13 @@ class _Work:
     ticket: _Ticket
     kind: RunnerKind
     cwd: str
-    ledger: Ledger
+    ledger: EventLedger
     coverage: CoverageBuilder
     output: OutputTail
     deadline: float
     args: list[str] = field(default_factory=list)
+    mutate: dict[str, Any] | None = None
+    """What ``runner/mutate.py`` takes, where mutants are to be tried."""
 
 
 class LocalExecutor:
@@ -103,6 +107,25 @@ class LocalExecutor:
                 return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, "cancelled before it began"))
             try:
                 return self._run(batch, ticket, on_verdict, began)
+            finally:
+                with self._turn:
+                    self._active -= 1
+                    self._turn.notify()
+
+    def mutate(self, order: MutationOrder, on_outcome: MutantSink | None = None) -> MutationResult:
+        """Try the mutants of ``order``; ``on_outcome`` is called from this thread as each is decided.
+
+        Raises :class:`ProjectError` like :meth:`run`.
+        """
+        with self._ticket(order.id) as ticket:
+            if not self._await_turn(ticket):
+                return superseded(order, "cancelled before it began")
+            try:
+                trial = Trial(order, on_outcome)
+                return trial.run(
+                    lambda batch, ledger, told: self._swap(batch, ledger, told, ticket),
+                    lambda batch: self._run(batch, ticket, None, time.monotonic()),
+                )
             finally:
                 with self._turn:
                     self._active -= 1
@@ -181,29 +204,51 @@ class LocalExecutor:
         work = _Work(batch, ticket, kind, cwd, ledger, coverage, output, time.monotonic() + batch.limits.wall_s)
         work.args = _arguments(batch, cwd, wanted)
         if wanted or not batch.nodeids:
-            self._attempts(work, wanted)
+            self._attempts(work, ledger, wanted)
         return ledger.result(output.text(), time.monotonic() - began)
 
-    def _attempts(self, work: _Work, wanted: list[str]) -> None:
+    def _swap(self, batch: Batch, ledger: MutationLedger, told: dict[str, Any], ticket: _Ticket) -> Fault | None:
+        """One runner that tries mutants in memory; how it was lost, if it was."""
+        assert batch.snapshot is not None
+        with self._workspaces.borrow(batch.root) as workspace:
+            try:
+                workspace.sync(Path(batch.root), batch.snapshot, batch.files)
+            except RevisionGoneError as gone:
+                return Fault(FaultKind.SUPERSEDED, str(gone))
+            cwd = str(workspace.folder.absolute())
+            wanted, gone_tests = _existing(batch, cwd)
+            ledger.missing += gone_tests
+            if not wanted:
+                return None
+            files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in wanted))
+            coverage = CoverageBuilder(batch.interpreter, self._shapes, trusted=batch.trusted)
+            output = OutputTail(batch.limits.output_bytes)
+            deadline = time.monotonic() + batch.limits.wall_s
+            work = _Work(batch, ticket, self._kind(batch), cwd, ledger, coverage, output, deadline, mutate=told)
+            work.args = _arguments(batch, cwd, files)
+            loss, _ = self._attempt(work, [wanted])
+            return None if loss is None else loss.fault
+
+    def _attempts(self, work: _Work, ledger: Ledger, wanted: list[str]) -> None:
         """Runners one after the other: each that is lost costs one test, so there are no more of them than tests."""
-        rounds = work.ledger.all_rounds()
+        rounds = ledger.all_rounds()
         while rounds:
             loss, seconds = self._attempt(work, rounds)
             if loss is None:
                 rounds = []
-                missing = _named(work.ledger.missing, wanted, work.cwd)
+                missing = _named(ledger.missing, wanted, work.cwd)
                 if missing:
                     # pytest runs nothing at all when one node id does not exist; the others still matter.
-                    work.ledger.note_missing(missing)
-                    work.ledger.missing.clear()
+                    ledger.note_missing(missing)
+                    ledger.missing.clear()
                     wanted = [nodeid for nodeid in wanted if nodeid not in missing]
                     work.args = _arguments(work.batch, work.cwd, wanted)
-                    rounds = work.ledger.all_rounds() if wanted else []
-            elif loss.final or not work.ledger.lose_running(loss.fault, seconds):
-                work.ledger.give_up(loss.fault)
+                    rounds = ledger.all_rounds() if wanted else []
+            elif loss.final or not ledger.lose_running(loss.fault, seconds):
+                ledger.give_up(loss.fault)
                 rounds = []
             else:
-                rounds = work.ledger.remaining_rounds()
+                rounds = ledger.remaining_rounds()
 
     def _attempt(self, work: _Work, rounds: Rounds) -> tuple[Loss | None, float]:
         work.ledger.next_attempt()
@@ -302,6 +347,7 @@ def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str,
         "source_roots": list(batch.source_roots),
         "private": batch.private,
         "rounds": rounds,
+        "mutate": work.mutate,
         "coverage": batch.coverage,
         "measure": list(batch.measure),
         "known": work.coverage.known if batch.coverage else [],

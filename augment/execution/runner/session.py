@@ -161,6 +161,10 @@ def _round(
     plugins: list[Any] = [reporter, Share(emitter, order, reporter.name)]
     if measurement is not None:
         plugins.append(Recorder(measurement, reporter.name))
+    if order.get("mutate"):
+        from .mutate import MutationLoop
+
+        plugins.append(MutationLoop(emitter, order, reporter))
     try:
         code = int(pytest.main(list(order["args"]), plugins=plugins))
     except SystemExit as error:  # a plugin or conftest that calls sys.exit ends its round only
