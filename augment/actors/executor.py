@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import ray
 
 from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
 from augment.execution import LocalExecutor, find_sandbox
-from augment.records import Project, Verdict
-from augment.seams import Batch, BatchResult
+from augment.records import MutantVerdict, Project, Verdict
+from augment.seams import Batch, BatchResult, MutationOrder, MutationResult
 from augment.service import state_folder
 
+_END = object()
 log = logging.getLogger("augment.executor")
 
 
@@ -41,15 +43,17 @@ class ExecutorActor(Shell):
 
     def run(self, batch: Batch) -> Iterator[Verdict | BatchResult]:
         """Run ``batch``: yields each verdict as its test ends, and last the result."""
-        ended: queue.SimpleQueue[Verdict | BatchResult] = queue.SimpleQueue()
-        thread = threading.Thread(target=lambda: ended.put(self._executor.run(batch, ended.put)), daemon=True)
-        thread.start()
-        while True:
-            item = ended.get()
+        for item in _streamed(lambda told: self._executor.run(batch, told)):
             yield item
             if isinstance(item, BatchResult):
                 log.info("%s: %d tests in %.2f s", batch.id, len(item.verdicts), item.seconds)
-                return
+
+    def mutate(self, order: MutationOrder) -> Iterator[MutantVerdict | MutationResult]:
+        """Try the mutants of ``order``: yields what became of each, and last the result."""
+        for item in _streamed(lambda told: self._executor.mutate(order, told)):
+            yield item
+            if isinstance(item, MutationResult):
+                log.info("%s: %d mutants in %.2f s", order.id, len(item.verdicts), item.seconds)
 
     @ray.method(concurrency_group="control")
     def cancel(self, batch_id: str) -> None:
@@ -60,3 +64,14 @@ class ExecutorActor(Shell):
     def close(self) -> None:
         """Let go of all processes and folders."""
         self._executor.close()
+
+
+def _streamed(work: Callable[[Callable[[Any], None]], Any]) -> Iterator[Any]:
+    """What ``work`` tells while it is done in a thread of its own, and last what it returns. Raises what it raises."""
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work, told.put)
+        done.add_done_callback(lambda _done: told.put(_END))
+        while (item := told.get()) is not _END:
+            yield item
+        yield done.result()

@@ -6,9 +6,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
@@ -16,10 +16,13 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from augment.actors.base import cause_of
 from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
 from augment.records import Fault, FaultKind, Lane, Outcome, Verdict
-from augment.seams import Batch, BatchResult, VerdictSink
+from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, MutationResult, VerdictSink
 from augment.service import Lease
 
 log = logging.getLogger("augment.pool")
+
+T = TypeVar("T")
+Work = Batch | MutationOrder
 
 MAX_TRIES = 3
 """Executors a batch is tried on when they die under it. Only a lost worker is tried again, never a failed test."""
@@ -83,8 +86,6 @@ class RayExecutor:
 
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
         """Run ``batch`` on an executor that may be used; on another when it dies, a limited number of times."""
-        with self._lock:
-            self._running[batch.id] = None
         reported: set[str] = set()
 
         def report(verdict: Verdict) -> None:
@@ -92,22 +93,38 @@ class RayExecutor:
             if on_verdict is not None:
                 on_verdict(verdict)
 
+        found = self._anywhere(batch, lambda slot: self._stream(slot, batch, BatchResult, report), batch.avoid)
+        if isinstance(found, Fault):
+            return _unrun(batch, found, reported)
+        slot, result = found
+        return replace(result, executor=executor_part(slot))
+
+    def mutate(self, order: MutationOrder, on_outcome: MutantSink | None = None) -> MutationResult:
+        """Try the mutants of ``order`` on an executor that may be used; on another when it dies."""
+        told = on_outcome or (lambda _verdict: None)
+        found = self._anywhere(order, lambda slot: self._stream(slot, order, MutationResult, told))
+        return MutationResult(order.id, fault=found) if isinstance(found, Fault) else found[1]
+
+    def _anywhere(self, work: Work, do: Callable[[int], T], avoid: str = "") -> tuple[int, T] | Fault:
+        """Do ``work`` on the slot of a lease, and tell which that was; a fault when it was done nowhere."""
+        with self._lock:
+            self._running[work.id] = None
         try:
             for attempt in range(1, MAX_TRIES + 1):
-                lease = self._lease(batch)
+                lease = self._lease(work, avoid)
                 if lease is None:
-                    return _unrun(batch, Fault(FaultKind.SUPERSEDED, "cancelled before it began"))
+                    return Fault(FaultKind.SUPERSEDED, "cancelled before it began")
                 try:
-                    return self._run_on(lease, batch, report)
+                    return lease.slot, self._run_on(lease, work, do)
                 except ray.exceptions.RayError as error:
                     log.warning(
-                        "executor %d was lost under %s (try %d): %s", lease.slot, batch.id, attempt, cause_of(error)
+                        "executor %d was lost under %s (try %d): %s", lease.slot, work.id, attempt, cause_of(error)
                     )
-            return _unrun(batch, Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row"), reported)
+            return Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row")
         finally:
             with self._lock:
-                self._running.pop(batch.id, None)
-                self._cancelled.discard(batch.id)
+                self._running.pop(work.id, None)
+                self._cancelled.discard(work.id)
 
     def cancel(self, batch_id: str) -> None:
         """End a batch early."""
@@ -124,43 +141,45 @@ class RayExecutor:
         for batch_id in list(self._running):
             self.cancel(batch_id)
 
-    def _lease(self, batch: Batch) -> Lease | None:
-        """Wait for a lease; None once the batch is cancelled."""
+    def _lease(self, work: Work, avoid: str) -> Lease | None:
+        """Wait for a lease; None once the work is cancelled."""
         while True:
             with self._lock:
-                if batch.id in self._cancelled:
+                if work.id in self._cancelled:
                     return None
-            asked = self._find_governor().acquire.remote(batch.lane, self._holder, 1.0, slot_of(batch.avoid))
+            asked = self._find_governor().acquire.remote(work.lane, self._holder, 1.0, slot_of(avoid))
             lease: Lease | None = ray.get(asked)
             if lease is not None:
                 return lease
 
-    def _run_on(self, lease: Lease, batch: Batch, on_verdict: VerdictSink) -> BatchResult:
-        reservation = self._reservations.setdefault(lease.slot, CpuReservation(f"{batch.lane.value} lane batch"))
+    def _run_on(self, lease: Lease, work: Work, do: Callable[[int], T]) -> T:
+        reservation = self._reservations.setdefault(lease.slot, CpuReservation(f"{work.lane.value} lane batch"))
         stopping = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(lease, stopping), daemon=True)
         renewer.start()
         try:
             # A verdict never waits for Ray's bookkeeping: its slot is reserved by the governor anyway.
-            with reservation.hold(wait=batch.lane is not Lane.FAST):
-                return self._stream(lease.slot, batch, on_verdict)
+            with reservation.hold(wait=work.lane is not Lane.FAST):
+                return do(lease.slot)
         finally:
             stopping.set()
             self._find_governor().release.remote(lease.id)
 
-    def _stream(self, slot: int, batch: Batch, on_verdict: VerdictSink) -> BatchResult:
+    def _stream(self, slot: int, work: Work, result: type[T], sink: Callable[[Any], None]) -> T:
+        """Have an executor do ``work``; what it tells before its result goes to ``sink``."""
         executor = self._executor(slot)
         with self._lock:
-            self._running[batch.id] = slot
-            cancelled = batch.id in self._cancelled
-        items = executor.run.options(num_returns="streaming", name=f"{batch.lane.value}: {batch.id}").remote(batch)
+            self._running[work.id] = slot
+            cancelled = work.id in self._cancelled
+        method = executor.run if isinstance(work, Batch) else executor.mutate
+        items = method.options(num_returns="streaming", name=f"{work.lane.value}: {work.id}").remote(work)
         if cancelled:
-            executor.cancel.remote(batch.id)
+            executor.cancel.remote(work.id)
         for reference in items:
             item = ray.get(reference)
-            if isinstance(item, BatchResult):
-                return replace(item, executor=executor_part(slot))
-            on_verdict(item)
+            if isinstance(item, result):
+                return item
+            sink(item)
         raise ray.exceptions.RayError("the executor ended its stream without a result")
 
     def _renew(self, lease: Lease, stopping: threading.Event) -> None:

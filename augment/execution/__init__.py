@@ -2,24 +2,44 @@
 
 from augment.execution.interpreter import InterpreterInfo, find_interpreter, probe_interpreter
 from augment.execution.local import LocalExecutor
+from augment.execution.mutation import (
+    OPERATORS,
+    Operator,
+    Score,
+    apply_mutant,
+    audit_mutants,
+    mutant_of,
+    mutants_of,
+    plan_orders,
+    sample_mutants,
+)
 from augment.execution.overlay import download_overlay, ensure_overlay
 from augment.execution.sandbox import Sandbox, SandboxMode, Tier, find_sandbox, require_sandbox
 from augment.execution.split import split_batch
 from augment.execution.suite import SuiteHistory, share_out
 
 __all__ = [
+    "OPERATORS",
     "InterpreterInfo",
     "LocalExecutor",
+    "Operator",
     "Sandbox",
     "SandboxMode",
+    "Score",
     "SuiteHistory",
     "Tier",
+    "apply_mutant",
+    "audit_mutants",
     "download_overlay",
     "ensure_overlay",
     "find_interpreter",
     "find_sandbox",
+    "mutant_of",
+    "mutants_of",
+    "plan_orders",
     "probe_interpreter",
     "require_sandbox",
+    "sample_mutants",
     "share_out",
     "split_batch",
 ]

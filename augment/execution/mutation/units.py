@@ -50,7 +50,20 @@ class Unit:
 
 def units_of(tree: ast.Module, text: Text) -> list[Unit]:
     """Every function that is not inside another one, in order of the text."""
-    return list(_walk(tree.body, text, (), ()))
+    imported = sorted(set(_imported(tree.body)))
+    header = (_Header(1, "", f"import {', '.join(imported)}"),) if imported else ()
+    return list(_walk(tree.body, text, (), header))
+
+
+def _imported(body: list[ast.stmt]) -> Iterator[str]:
+    """The names that a module imports. Python 3.11 and later compile `name.attribute()` otherwise for these."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = (alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            yield from (name for name in names if name != "*")
+        elif not isinstance(node, Function | ast.ClassDef):
+            for suite in _suites(node):
+                yield from _imported(suite)
 
 
 def _walk(body: list[ast.stmt], text: Text, chain: tuple[str, ...], headers: tuple[_Header, ...]) -> Iterator[Unit]:
@@ -78,7 +91,7 @@ def _nested(headers: tuple[_Header, ...], node: ast.stmt, text: Text, written: s
     line = text.lines[node.lineno - 1]
     indent = line[: len(line) - len(line.lstrip())]
     # An elif is an if within the else of another, at the same depth of the text.
-    outer = tuple(header for header in headers if len(header.indent) < len(indent))
+    outer = tuple(header for header in headers if len(header.indent) < len(indent) or header.text[:6] == "import")
     return (*outer, _Header(node.lineno, indent, written))
 
 
@@ -87,7 +100,8 @@ def _unit(node: Function, text: Text, chain: tuple[str, ...], headers: tuple[_He
     assert node.end_lineno is not None
     lines = [""] * (first - 1)
     for header in headers:
-        lines[header.lineno - 1] = header.indent + header.text
+        if header.lineno < first:
+            lines[header.lineno - 1] = header.indent + header.text
     frame, brief = ("".join(f"{line}\n" for line in kept) for kept in (lines, filter(None, lines)))
     start, end = text.line_start(first), text.line_start(node.end_lineno + 1)
     return Unit(chain, node, start, end, text.start(node.body[0]), frame, brief)
