@@ -298,8 +298,9 @@ def test_an_endless_loop_is_a_timeout_and_says_so(ends: Tried) -> None:
 def test_a_test_that_only_waits_is_a_timeout_too(ends: Tried, executor: LocalExecutor) -> None:
     mutant = next(one for one in ends.mutants if one.target == "ends:sleeps" and one.operator == "number")
     long = Mutant(**{name: getattr(mutant, name) for name in Mutant.__slots__} | {"replacement": "60"})
+    test = "test_ends.py::test_sleeps"
     order = _order(
-        ends.root, ends.snapshot, mutants=(long,), tests={long.id: ("test_ends.py::test_sleeps",)}, wall_floor_s=0.5
+        ends.root, ends.snapshot, mutants=(long,), tests={long.id: (test,)}, seconds={test: 0.1}, wall_floor_s=0.5
     )
     (verdict,) = executor.mutate(order).verdicts
     assert verdict.outcome is MutantOutcome.TIMEOUT
