@@ -94,7 +94,8 @@ class Verdict:
 class Conditions:
     """What was varied about one execution of a test. The defaults are what plain pytest does here.
 
-    ``order`` is *given* (as collected), *shuffled* (with ``shuffle_seed``) or *alone* (no other test in its process).
+    ``order`` is *given* (as collected), *shuffled* (with ``shuffle_seed``), *repeated* (as in an earlier attempt) or
+    *alone* (no other test in its process).
     ``round`` counts executions in the same process, from 0. ``time_zone`` is a name for TZ ('' is the machine's own).
     ``temp`` is '' (the user's temporary folder), *clean* (an empty one) or *dirty* (one that earlier tests have used).
     """
@@ -111,9 +112,9 @@ class Conditions:
 class Attempt:
     """One execution of one test that was, or may be, one of several on the same revision. Every one is kept.
 
-    ``number`` counts the attempts of this test for one ``purpose`` in one place, from 1: *retry* (of a fault, the
-    fault itself being number 1) or *rerun* (in idle time, to see whether the verdict stands). ``position`` is the place
-    in the order in which its batch ran. ``executor`` names the slot or process that ran it.
+    ``number`` counts the attempts of this test for one ``purpose``, from 1: *retry* (of a fault, the fault itself being
+    number 1), *rerun* (in idle time, to see whether the verdict stands) or *isolate* (to find which condition a flip
+    was due to). ``position`` is the place in the order in which its batch ran. ``executor`` names the slot that ran it.
     """
 
     nodeid: str
@@ -136,12 +137,12 @@ class Evidence:
     """What repeated executions of one test have shown since it, or what it executes, last changed.
 
     ``here`` are the passes and failures on ``revision``, the newest one it was rerun on: only a difference on one and
-    the same revision is ``mixed``. ``tallies`` maps a condition in words (``time zone UTC``) to passes and failures
-    under it, ``tried`` a way of rerunning to how often it was used. ``failing`` are the conditions of an attempt that
-    gave the rarer outcome and ``before`` the tests that had run before it in its process. ``suspects`` are single
-    conditions of it still to be tried apart from the others, ``cause`` the one that brings the outcome about on its own
-    ('' while unknown), ``reproduce`` a command that shows it. ``score`` is the mean of the posterior probability that
-    an attempt gives the rarer outcome, ``low`` and ``high`` bound its central 90 %.
+    the same revision is ``mixed``. ``silent`` counts reruns without such an outcome. ``tallies`` maps a condition in
+    words (``time zone UTC``) to passes and failures under it, ``tried`` a way of rerunning to how often it was used.
+    ``failing`` are the conditions of an attempt that failed and ``before`` the tests that had run before it in its
+    process. ``suspects`` are single conditions of it still to be tried apart from the others, ``cause`` the one that
+    makes it fail on its own ('' while unknown), ``reproduce`` a command that shows it. ``score`` is the mean of the
+    posterior probability that an attempt gives the rarer outcome, ``low`` and ``high`` bound its central 90 %.
     """
 
     nodeid: str
@@ -151,6 +152,7 @@ class Evidence:
     here: tuple[int, int] = (0, 0)
     mixed: bool = False
     was_flaky: bool = False
+    silent: int = 0
     tallies: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     tried: Mapping[str, int] = field(default_factory=dict)
     failing: Conditions | None = None

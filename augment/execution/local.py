@@ -334,12 +334,18 @@ def _arguments(batch: Batch, cwd: str, nodeids: list[str]) -> list[str]:
     return [*args, *nodeids]
 
 
+def _varied(batch: Batch) -> dict[str, str]:
+    """The variables of the environment that this batch has otherwise than usual."""
+    wanted = {"TZ": batch.time_zone, "TMPDIR": batch.temp_folder}
+    return {name: value for name, value in wanted.items() if value}
+
+
 def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str, Any]:
     batch = work.batch
     confinement = work.kind.confinement
     return {
         "key": key.hex(),
-        "environment": dict(runner.environment),
+        "environment": {**runner.environment, **_varied(batch)},
         "sandbox": None if confinement is None else confinement.order(Path(work.cwd), runner.scratch, batch.limits),
         "args": [f"--override-ini=cache_dir={runner.scratch / 'cache'}", *work.args],
         "cwd": work.cwd,

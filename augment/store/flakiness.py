@@ -206,7 +206,12 @@ def listed(conn: Connection, now: float) -> list[dict[str, Any]]:
     query = (
         select(flaky, tests.c.nodeid, tests.c.outcome, tests.c.at, tests.c.message)
         .join(tests, tests.c.id == flaky.c.test_id)
-        .where(and_(tests.c.known, or_(flaky.c.is_flaky, flaky.c.muted_until > now)))
+        .where(
+            and_(
+                tests.c.known,
+                or_(flaky.c.is_flaky, func.json_extract(flaky.c.evidence, "$.mixed") == 1, flaky.c.muted_until > now),
+            )
+        )
         .order_by(flaky.c.score.desc(), tests.c.nodeid)
     )
     rows = []
