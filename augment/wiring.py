@@ -8,6 +8,7 @@ from augment.config import GeneratorSettings, ModelSettings
 from augment.generation import GenerationSettings
 from augment.seams import Limits
 from augment.serve import EngineSpec, locate_model
+from augment.service import FlakinessPolicy
 
 CHARACTERS_PER_TOKEN = 4
 """Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
@@ -46,6 +47,13 @@ def generation_settings(wanted: GeneratorSettings) -> GenerationSettings:
         budget_s_per_module=wanted.budget_seconds_per_module,
         seed=wanted.seed if wanted.seed is not None else int.from_bytes(os.urandom(3), "big"),
     )
+
+
+def flakiness_policy(wanted: GeneratorSettings) -> FlakinessPolicy | None:
+    """When a test is flaky and for how long it is muted; None where the settings switch the reruns off."""
+    if not wanted.flaky_reruns:
+        return None
+    return FlakinessPolicy(threshold=wanted.flaky_threshold, mute_days=wanted.flaky_mute_days)
 
 
 def suite_limits(wanted: GeneratorSettings) -> Limits:

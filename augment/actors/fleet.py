@@ -32,6 +32,7 @@ from augment.errors import ClusterError
 from augment.generation import GenerationSettings
 from augment.records import Project
 from augment.seams import Limits
+from augment.service import FlakinessPolicy
 
 log = logging.getLogger("augment.launch")
 
@@ -63,6 +64,10 @@ class FleetSpec:
     confine_own_tests: bool = False
     no_generation: str = ""
     """Why no tests are written at all, "" where they are."""
+    retries: int = 1
+    """How often a fault is tried again."""
+    flakiness: FlakinessPolicy | None = None
+    """When a test is flaky and for how long it is muted; None does not look for flaky tests."""
 
 
 class Fleet:
@@ -86,7 +91,16 @@ class Fleet:
         for slot in range(spec.slots):
             self._make(executor_part(slot), ExecutorActor, slot, spec.project, *confined, *logs, max_task_retries=0)
         self._make(
-            SERVICE, ServiceActor, spec.project, spec.namespace, spec.limits, spec.slots, *logs, max_concurrency=4
+            SERVICE,
+            ServiceActor,
+            spec.project,
+            spec.namespace,
+            spec.limits,
+            spec.slots,
+            *logs,
+            spec.retries,
+            spec.flakiness,
+            max_concurrency=4,
         )
         self._make(WATCHER, WatcherActor, root, spec.namespace, *logs)
         self._make(

@@ -11,8 +11,9 @@ from pathlib import Path
 import ray
 
 from augment.actors.base import Shell, end_with_threads
+from augment.actors.held_back import HeldBack
 from augment.actors.logs import start_logging
-from augment.actors.naming import GENERATOR, GOVERNOR, find_actor
+from augment.actors.naming import GENERATOR
 from augment.actors.pool import RayExecutor
 from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
@@ -20,14 +21,12 @@ from augment.generation import GenerationPass, GenerationSettings
 from augment.records import CoverageReport, Lane, Project, Snapshot, Target
 from augment.seams import Engine
 from augment.serve.app import ServeEngine
-from augment.service import GovernorState, ModelState, Writer
+from augment.service import ModelState, Writer
 
 log = logging.getLogger("augment.generator")
 
 MODEL_KEY = "model"
 """Memory key under which launch keeps ``{"state": loading|ready|off|failed, "name": ...}``."""
-
-GOVERNOR_EVERY_S = 1.0
 
 
 @ray.remote
@@ -56,9 +55,7 @@ class GeneratorActor(Shell):
         self._notebook = ReporterClient(namespace)
         self._executor = RayExecutor(namespace, GENERATOR)
         self._engine: ServeEngine | None = None
-        self._namespace = namespace
-        self._governor_asked_at = 0.0
-        self._governor_reason = ""
+        self._held_back = HeldBack(namespace)
         self._no_generation = no_generation
         self._writer = Writer(
             project,
@@ -87,15 +84,8 @@ class GeneratorActor(Shell):
         return ModelState("ready", self._engine)
 
     def _why_held_back(self) -> str:
-        """The governor's reason to hold background work back; asked at most once a second. A missing sandbox is one."""
-        if self._no_generation:
-            return self._no_generation
-        now = time.monotonic()
-        if now - self._governor_asked_at >= GOVERNOR_EVERY_S:
-            self._governor_asked_at = now
-            state: GovernorState = ray.get(find_actor(GOVERNOR, self._namespace).state.remote())
-            self._governor_reason = "" if state.background_limit else state.reason or "no background work is allowed"
-        return self._governor_reason
+        """The governor's reason to hold background work back. A missing sandbox is one too."""
+        return self._no_generation or self._held_back.why()
 
     def _run_pass(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 import ray
 
 from augment.actors.base import Shell, end_with_threads
+from augment.actors.held_back import HeldBack
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE
 from augment.actors.pool import RayExecutor
@@ -14,7 +15,20 @@ from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
 from augment.records import Project, Snapshot
 from augment.seams import Limits
-from augment.service import Coordinator, Sources, state_folder
+from augment.service import (
+    Coordinator,
+    FlakinessChore,
+    FlakinessPolicy,
+    IdleLoop,
+    Ranked,
+    RerunBatches,
+    Sources,
+    state_folder,
+)
+from augment.service.retrying import RETRIES
+
+FLAKINESS_PRIORITY = 20
+"""After control samples, which cost less and tell of what a save may have broken."""
 
 
 @ray.remote
@@ -26,20 +40,39 @@ class ServiceActor(Shell):
     """
 
     def __init__(
-        self, project: Project, namespace: str, limits: Limits, parallel: int, log_dir: str, log_level: str
+        self,
+        project: Project,
+        namespace: str,
+        limits: Limits,
+        parallel: int,
+        log_dir: str,
+        log_level: str,
+        retries: int = RETRIES,
+        flakiness: FlakinessPolicy | None = None,
     ) -> None:
         start_logging(Path(log_dir), SERVICE, log_level)
         end_with_threads()
         root = Path(project.root)
+        executor, notebook = RayExecutor(namespace, SERVICE), ReporterClient(namespace)
         self._coordinator = Coordinator(
             project,
-            RayExecutor(namespace, SERVICE),
-            ReporterClient(namespace),
+            executor,
+            notebook,
             Sources(state_folder(root) / "sources"),
             limits=limits,
             parallel=parallel,
+            retries=retries,
         )
+        self._batches = RerunBatches(project, executor, limits)
+        chores = []
+        if flakiness is not None:
+            chores.append(
+                Ranked(FLAKINESS_PRIORITY, FlakinessChore(Snapshots(root), notebook, self._batches, flakiness))
+            )
+        self._held_back = HeldBack(namespace)
+        self._idle = IdleLoop(self._coordinator, notebook, chores, held_back=self._why_not_idle)
         self._coordinator.start()
+        self._idle.start()
         # The watcher reports changes only: after a restart the present state must be looked at here.
         self._coordinator.revision(Snapshots(root).take())
 
@@ -52,5 +85,10 @@ class ServiceActor(Shell):
         return self._coordinator.wait_idle(timeout_s)
 
     def stop(self) -> None:
-        """End the run in progress and stop."""
+        """End the run or the idle work in progress and stop."""
         self._coordinator.stop()
+        self._idle.stop()
+        self._batches.close()
+
+    def _why_not_idle(self) -> str:
+        return self._held_back.why() if self._coordinator.wait_idle(0.0) else "a save is being tested"

@@ -128,7 +128,7 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
         with _Display(console) as display:
             display.expect(len(wanted) or history.tests or None)
             report.results = _run_all(executor, _cut(whole, at_once, history, sizes), display.take)
-            retried = retry_faults(report.results, _run_again(executor, whole), revision)
+            retried = retry_faults(report.results, _run_again(executor, whole), revision, settings.fault_retries)
             told = {verdict.nodeid: verdict for verdict in retried.verdicts}
             verdicts = [verdict for result in report.results for verdict in result.verdicts]
             report.verdicts = [told.get(verdict.nodeid, verdict) for verdict in verdicts]

@@ -145,6 +145,30 @@ class GeneratorSettings(_Section):
     idle: bool = Field(
         default=True, description="Work on the weakest targets while nothing changes; false writes for changes only."
     )
+    fault_retries: int = Field(
+        default=1,
+        ge=0,
+        le=2,
+        description="How often a test that a fault ended is tried again on another executor. Failures never are.",
+        json_schema_extra=_unit("attempts"),
+    )
+    flaky_reruns: bool = Field(
+        default=True, description="Rerun tests while nothing changes, to find those whose verdict flips."
+    )
+    flaky_threshold: float = Field(
+        default=0.02,
+        gt=0.0,
+        lt=1.0,
+        description="A test whose verdict flips in more than this share of its attempts, as estimated, is flaky.",
+        json_schema_extra=_unit("fraction"),
+    )
+    flaky_mute_days: float = Field(
+        default=7.0,
+        ge=0.0,
+        le=365.0,
+        description="Days that a flaky test is muted, unless it or its code changes before; 0 never mutes unasked.",
+        json_schema_extra=_unit("days"),
+    )
 
 
 class ModelSettings(_Section):

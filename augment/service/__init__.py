@@ -2,6 +2,9 @@
 
 from augment.service.coordinating import Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
+from augment.service.idle import IdleLoop, Ranked
+from augment.service.rerun_batches import RerunBatches
+from augment.service.rerun_chore import FlakinessChore, FlakinessPolicy
 from augment.service.resources import ResourceMonitor
 from augment.service.revisions import Sources, state_folder
 from augment.service.watching import Watcher
@@ -10,11 +13,16 @@ from augment.service.writing import TARGETS_AT_ONCE, ModelState, Writer
 __all__ = [
     "TARGETS_AT_ONCE",
     "Coordinator",
+    "FlakinessChore",
+    "FlakinessPolicy",
     "Governor",
     "GovernorState",
+    "IdleLoop",
     "Lease",
     "ModelState",
     "Notebook",
+    "Ranked",
+    "RerunBatches",
     "ResourceMonitor",
     "Sources",
     "Watcher",

@@ -118,6 +118,7 @@ class Coordinator:
         self._source_index = SourceIndex()
         self._latest: Snapshot | None = None
         self._current: Snapshot | None = None
+        self._tested = Snapshot.of({})
         self._in_flight = _InFlight()
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -148,6 +149,10 @@ class Coordinator:
         if supersedes:
             self._cancel()
         self._wake.set()
+
+    def take(self) -> Snapshot:
+        """The revision whose verdicts were completed last, an empty one before the first."""
+        return self._tested
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until the newest revision has its verdicts."""
@@ -187,6 +192,7 @@ class Coordinator:
         tested = self._recall_tested()
         unsettled = self._notebook.recall(UNSETTLED) or []
         if tested is not None and tested.revision == snapshot.revision and not unsettled:
+            self._tested = snapshot
             return
         self._sources.keep(self._root, [(p, h) for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
         plan = self._plan(tested, snapshot, unsettled)
@@ -200,6 +206,7 @@ class Coordinator:
         self._record(plan, snapshot, measured)
         self._notebook.remember(TESTED, dict(snapshot.files))
         self._notebook.remember(UNSETTLED, [])
+        self._tested = snapshot
         self._sources.prune([h for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
 
     def _recall_tested(self) -> Snapshot | None:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 DAY_S = 86400.0
 BUDGET_S = 5.0
 """Of one piece of work: short, so that a save soon finds the machine free."""
+_LOOK_AGAIN_S = 60.0
+"""How long nothing was worth it, until the next look at the records: new tests come without a new revision."""
 
 
 class FlakinessRecords(Protocol):
@@ -67,9 +69,12 @@ class FlakinessChore:
         self._policy = policy or FlakinessPolicy()
         self._clock = clock
         self._seed = int(clock())
+        self._nothing = ("", 0.0)
 
     def step(self, snapshot: Snapshot, should_stop: Callable[[], bool]) -> str:
         """Find what a flip was due to, else rerun what promises most; says what was done, '' when nothing is."""
+        if self._nothing[0] == snapshot.revision and self._clock() < self._nothing[1]:
+            return ""
         evidence = {known.nodeid: known for known in self._records.evidence()}
         prior = learn_prior(evidence.values())
         flipped = next((known for known in evidence.values() if known.mixed and known.suspects), None)
@@ -79,6 +84,7 @@ class FlakinessChore:
         tests = known_tests(self._records.tests())
         work = next_rerun(tests, evidence, prior, self._policy.budget_s, self._seed)
         if work is None:
+            self._nothing = (snapshot.revision, self._clock() + _LOOK_AGAIN_S)
             return ""
         return self._rerun(work, {test.nodeid: test for test in tests}, evidence, prior, snapshot, should_stop)
 

@@ -216,3 +216,46 @@ def _wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
             return
         waiting.wait(0.05)
     pytest.fail("it never happened")
+
+
+def test_a_fault_is_tried_again_after_the_other_verdicts_and_every_attempt_is_kept(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    edit(
+        root,
+        "tests/test_names.py",
+        "def test_title",
+        "import os\nfrom pathlib import Path\n\n\n"
+        "def test_dies_once(tmp_path_factory):\n    mark = Path('.augment/died')\n"
+        "    if not mark.exists():\n        mark.write_text('')\n        os._exit(1)\n\n\n"
+        "def test_dies():\n    os._exit(1)\n\n\ndef test_title",
+    )
+    coordinator.handle(Snapshots(root).take())
+    (run,) = reporter.runs()
+    assert run["finished_at"] is not None
+    detail = reporter.run(run["id"])
+    assert detail is not None
+    found = {verdict["nodeid"].partition("::")[2]: verdict for verdict in detail["verdicts"]}
+    assert found["test_dies_once"]["outcome"] == "passed"
+    assert found["test_dies"]["outcome"] == "fault"
+    assert "deterministic" in found["test_dies"]["fault"]["detail"]
+    assert found["test_title"]["outcome"] == "passed"
+    kept = reporter.attempts_of("tests/test_names.py::test_dies_once")
+    assert [(one["number"], one["outcome"], one["purpose"]) for one in kept] == [
+        (2, "passed", "retry"),
+        (1, "fault", "retry"),
+    ]
+
+
+def test_a_save_that_touches_a_muted_test_ends_its_mute(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    for name in ("test_pricing.py::test_double", "test_names.py::test_title"):
+        reporter.mute(f"tests/{name}", 1e12)
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")
+    coordinator.handle(Snapshots(root).take())
+    assert [test["nodeid"] for test in reporter.summary()["failing"]] == ["tests/test_pricing.py::test_double"]
+    assert [test["nodeid"] for test in reporter.flaky()] == ["tests/test_names.py::test_title"]

@@ -103,3 +103,19 @@ def test_demand_of_other_jobs_makes_augment_yield() -> None:
 def test_no_slots_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="at least one slot"):
         Governor(0)
+
+
+def test_a_retry_gets_another_slot_than_the_one_it_avoids_where_there_is_one() -> None:
+    governor = Governor(3)
+    lease = governor.acquire(Lane.FAST, "service", avoid=0)
+    assert lease is not None
+    assert lease.slot == 1
+    background = governor.acquire(Lane.IDLE, "service", avoid=2)
+    assert background is None  # slot 1 is taken, 0 reserved: it waits rather than go back
+    governor.release(lease.id)
+    background = governor.acquire(Lane.IDLE, "service", avoid=2)
+    assert background is not None
+    assert background.slot == 1
+    only = Governor(1).acquire(Lane.FAST, "service", avoid=0)
+    assert only is not None
+    assert only.slot == 0
