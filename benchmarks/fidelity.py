@@ -106,8 +106,8 @@ def main() -> None:
     for name in names:
         results.append(compare(prepare(SUBJECTS[name], options.cache), options.modes, rounds))
         print(_line(results[-1]), flush=True)
-        for difference in results[-1].differences:
-            print(f"    {difference}", file=sys.stderr, flush=True)
+        for text in _listed(results[-1].unexplained):
+            print(f"    {text}", file=sys.stderr, flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n", encoding="utf-8")
     if options.write_docs:
@@ -315,6 +315,17 @@ def _line(result: Compared) -> str:
         f"| {result.project} | {result.tests} | {counts} | {result.compared} | {result.same} "
         f"| {len(result.unexplained)} | {explained} | {len(result.unsteady)} |"
     )
+
+
+def _listed(differences: list[Difference]) -> Iterator[str]:
+    """The first few of each mode; all are in the JSON report."""
+    modes: dict[str, list[Difference]] = defaultdict(list)
+    for item in differences:
+        modes[item.mode].append(item)
+    for mode, found in modes.items():
+        yield from (f"{mode}: {item.nodeid}: pytest {item.pytest}, Augment {item.augment}" for item in found[:8])
+        if len(found) > 8:
+            yield f"{mode}: and {len(found) - 8} more"
 
 
 def document(results: list[Compared]) -> Iterator[str]:

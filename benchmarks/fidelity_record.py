@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+_REPORT = Path(os.environ["FIDELITY_REPORT"])
+"""Read once: a test may replace the environment."""
 _SEEN: dict[str, Any] = {"root": "", "cwd": str(Path.cwd())}
 
 
@@ -42,5 +44,5 @@ def _name(nodeid: str) -> str:
 
 def _note(**record: Any) -> None:
     if not _SEEN.get("worker"):
-        with Path(os.environ["FIDELITY_REPORT"]).open("a", encoding="utf-8") as file:
+        with _REPORT.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")

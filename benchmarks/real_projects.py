@@ -27,6 +27,7 @@ class Subject:
     needs: tuple[str, ...] = ()
     shows: str = ""
     editable: bool = True
+    pytest: str = PYTEST
     args: tuple[str, ...] = ()
     """Arguments for both sides alike, such as the files to run."""
 
@@ -62,7 +63,12 @@ SUBJECTS = {
             ("hypothesis", "cloudpickle", "pympler", "pytest-xdist[psutil]"),
             "src layout, importlib mode, Hypothesis, xdist installed",
         ),
-        Subject("flask==3.1.3", ("asgiref", "greenlet", "python-dotenv"), "autouse and module fixtures, tests chdir"),
+        Subject(
+            "flask==3.1.3",
+            ("asgiref", "greenlet", "python-dotenv"),
+            "autouse and module fixtures, tests change folder, an older pytest",
+            pytest="pytest>=8.4,<9",
+        ),
         Subject(
             "structlog==26.1.0",
             ("pytest-asyncio>=0.17", "pytest-randomly", "simplejson", "time-machine>=2.14.1"),
@@ -80,7 +86,16 @@ SUBJECTS = {
         ),
         Subject(
             "starlette==1.10.0",
-            ("httpx<1", "itsdangerous", "jinja2", "python-multipart", "pyyaml", "trio", "anyio"),
+            (
+                "httpx2[zstd]",
+                "httpx<1",
+                "itsdangerous",
+                "jinja2",
+                "python-multipart",
+                "pyyaml",
+                "trio",
+                "pytest-codspeed",
+            ),
             "anyio plugin, strict config and markers, xfail_strict",
         ),
         Subject(
@@ -101,10 +116,14 @@ SUBJECTS = {
         Subject("wrapt==2.5.2", (), "compiled extension, unittest classes, compiled test helpers"),
         Subject(
             "propcache==0.5.4",
-            ("pytest-cov", "pytest-xdist", "pytest-codspeed", "covdefaults"),
+            ("pytest-cov", "pytest-xdist", "pytest-codspeed", "covdefaults", "cython"),
             "--numprocesses, --cov and --strict-markers in addopts, compiled extension",
         ),
-        Subject("zope.interface==8.7", (), "namespace package, unittest classes, doctests in documents"),
+        Subject(
+            "zope.interface==8.7",
+            ("zope.testing", "zope.event"),
+            "namespace package, unittest classes, doctests in documents",
+        ),
         Subject("jaraco.functools==4.6.0", ("jaraco.classes",), "PEP 420 namespace package, doctests of the sources"),
     )
 }
@@ -115,12 +134,13 @@ def prepare(subject: Subject, cache: Path) -> Prepared:
     base = cache / "projects" / subject.release.replace("==", "-")
     python = base / "env" / "bin" / "python"
     ready = base / ".ready"
-    if not ready.exists():
+    made_of = repr(subject)
+    if not ready.exists() or ready.read_text(encoding="utf-8") != made_of:
         print(f"preparing {subject.release} in {base}", file=sys.stderr)
         shutil.rmtree(base, ignore_errors=True)
         _download(subject, base)
         _install(subject, base, python)
-        ready.touch()
+        ready.write_text(made_of, encoding="utf-8")
     (root,) = (base / "source").iterdir()
     return Prepared(subject, root, python)
 
@@ -138,9 +158,14 @@ def _install(subject: Subject, base: Path, python: Path) -> None:
     (root,) = (base / "source").iterdir()
     venv.create(base / "env", with_pip=False)
     project = ["--editable", str(root)] if subject.editable else [str(root)]
-    _pip("--python", str(python), "install", PYTEST, *subject.needs, *project)
+    _pip("--python", str(python), "install", subject.pytest, *subject.needs, *project)
 
 
 def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def add_package(project: Prepared, requirement: str) -> None:
+    """Install one more package into the project's environment."""
+    _pip("--python", str(project.python), "install", requirement)
