@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from augment import __version__
-from augment.commands import config, doctor, generate, models, overlay, review, service, test
 from augment.commands.running import run_app
 
-app = typer.Typer(
-    name="augment",
-    help="Background testing for Python. Start watching with `python -m augment.launch PROJECT`.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+_GROUPS = ("config", "models")
+"""Modules of ``augment.commands`` that are a group of commands of their own."""
+
+_MODULES = {
+    "generate": ("generate",),
+    "test": ("test",),
+    "review": ("accept", "reject"),
+    "service": ("status", "stop"),
+    "doctor": ("doctor",),
+    "overlay": ("overlay",),
+}
+"""Module of ``augment.commands`` -> the commands that it registers."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -24,7 +32,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
@@ -33,12 +40,27 @@ def _root(
     """Background testing for Python."""
 
 
-app.add_typer(config.app, name="config")
-app.add_typer(models.app, name="models")
-for _module in (generate, test, review, service, doctor, overlay):
-    _module.register(app)
+def make_app(only: str | None = None) -> typer.Typer:
+    """The application with all commands; with ``only`` just the module that has this command, if one does.
+
+    Importing every module takes 0.6 s more than ``augment test`` needs.
+    """
+    app = typer.Typer(
+        name="augment",
+        help="Background testing for Python. Start watching with `python -m augment.launch PROJECT`.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    found = [module for module, commands in _MODULES.items() if only in commands]
+    for group in () if found else _GROUPS:
+        app.add_typer(import_module(f"augment.commands.{group}").app, name=group)
+    for module in found or _MODULES:
+        import_module(f"augment.commands.{module}").register(app)
+    return app
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    run_app(app)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    run_app(make_app(given[0] if given else None), arguments)

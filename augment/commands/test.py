@@ -17,7 +17,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from augment.analysis import discover_project, take_snapshot
 from augment.commands.durations import keep_durations, recall_durations, test_file_sizes
-from augment.commands.git_changes import affected_tests
 from augment.commands.results import check_result_file, write_result_file
 from augment.config import GeneratorSettings, load_settings
 from augment.errors import ProjectError
@@ -25,7 +24,6 @@ from augment.execution import LocalExecutor, SuiteHistory, find_interpreter, sha
 from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
 from augment.seams import Batch, BatchResult, Limits
 from augment.service.retrying import RunAgain, retry_faults
-from augment.store import junit_xml
 
 NOT_FOUND = "not found"
 FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = 1, 2, 3, 4, 5
@@ -80,6 +78,8 @@ def run_tests(
     found = discover_project(root, find_interpreter(root, settings.service.python))
     reason = "asked for on the command line"
     if changed_since is not None:
+        from augment.commands.git_changes import affected_tests  # takes 0.4 s to import, which few runs need
+
         affected = affected_tests(found, changed_since)
         reason = affected.why
         console.print(affected.why, markup=False, highlight=False)
@@ -243,6 +243,8 @@ def _write(report: Report, json_file: Path | None, junit_file: Path | None) -> N
     if json_file is not None:
         texts.append((json_file, json.dumps(as_json(report), indent=2) + "\n"))
     if junit_file is not None:
+        from augment.store import junit_xml  # takes 0.4 s to import
+
         texts.append((junit_file, junit_xml(report.run, report.verdicts)))
     for path, text in texts:
         write_result_file(path, text)

@@ -148,8 +148,9 @@ class PrimedRunners:
                 return
             stamp = environment_stamp(kind)
             started = self._starter.submit(FreshRunner, kind)
-            started.add_done_callback(lambda done: self._keep(kind, stamp, done))
             self._schedule_expiry()
+        # Outside the lock, which the callback takes: it is called at once where the process is there already.
+        started.add_done_callback(lambda done: self._keep(kind, stamp, done))
 
     def learn(self, kind: RunnerKind, modules: Sequence[str]) -> None:
         """A fresh process imports what it needs itself."""

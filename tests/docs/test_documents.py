@@ -42,9 +42,9 @@ def test_scripts_that_are_named_exist_and_can_be_run(document: Path) -> None:
 @pytest.fixture(scope="module")
 def commands() -> set[str]:
     """Every command of `augment`, groups included."""
-    from augment.cli import app
+    from augment.cli import make_app
 
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(make_app())
     return set(group.commands)  # type: ignore[attr-defined]
 
 

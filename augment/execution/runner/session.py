@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -30,7 +31,7 @@ def main(event_fd: int, box: int, overlay: str) -> None:
     except ImportError as error:
         emitter.send("unusable", detail=str(error))
         return
-    _prime()
+    _prime(overlay)
     _batch(emitter, box, overlay, early)
 
 
@@ -47,7 +48,7 @@ def serve(control_fd: int, overlay: str) -> None:
     except ImportError as error:
         control.send(json.dumps({"unusable": str(error)}).encode())
         return
-    _prime()
+    _prime(overlay)
     zygote.freeze()
     unsafe = zygote.why_unsafe()
     control.send(json.dumps({"ready": True, "unsafe": unsafe}).encode())
@@ -78,7 +79,17 @@ def _import_tools() -> set[str]:
     return early
 
 
-def _prime() -> None:
+def without_our_plugins(overlay: str) -> list[str]:
+    """Arguments that keep pytest to the project's own plugins: Hypothesis from the overlay is there to be imported.
+
+    As a plugin it would cost 1 s of every warm process, and make tests differ from what plain pytest makes of them.
+    """
+    spec = importlib.util.find_spec("_hypothesis_pytestplugin")
+    ours = overlay and spec is not None and (spec.origin or "").startswith(overlay + os.sep)
+    return ["-p", "no:hypothesispytest"] if ours else []
+
+
+def _prime(overlay: str) -> None:
     # One empty run loads what pytest imports late (measured: 311 ms from order to verdict without it, 102 ms with).
     import pytest
 
@@ -89,7 +100,18 @@ def _prime() -> None:
         os.chdir(folder)
         try:
             with contextlib.redirect_stderr(io.StringIO()):
-                pytest.main(["--collect-only", "-q", "-c", os.devnull, "--rootdir", folder, folder])
+                pytest.main(
+                    [
+                        "--collect-only",
+                        "-q",
+                        *without_our_plugins(overlay),
+                        "-c",
+                        os.devnull,
+                        "--rootdir",
+                        folder,
+                        folder,
+                    ]
+                )
             warm_up(folder)
         finally:
             os.chdir(here)
@@ -114,6 +136,7 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early
 
         measurement = Measurement(order)
     process.pose_as_pytest(order["args"])
+    order["args"] = [*without_our_plugins(overlay), *order["args"]]
     process.step_back(order["nice"])
     process.set_limits(order["cpu_s"], order["file_bytes"])
     if measurement is not None:
