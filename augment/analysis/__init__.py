@@ -1,7 +1,7 @@
 """Source to facts: targets, what changed, which tests a change touches, the context for a prompt. Pure and Ray-free."""
 
 from augment.analysis.blocks import changed_lines, line_map
-from augment.analysis.changes import SourceIndex, compare
+from augment.analysis.changes import SourceIndex, compare, users_of_modules
 from augment.analysis.context import ContextBuilder, build_context, project_sources
 from augment.analysis.files import SnapshotCache, Snapshots, list_files, take_snapshot
 from augment.analysis.imports import import_graph, importers_of
@@ -13,6 +13,7 @@ from augment.analysis.model import (
     ChangeKind,
     FileChange,
     FileState,
+    PackageChange,
     Parameter,
     ParameterKind,
     ProjectChange,
@@ -22,7 +23,7 @@ from augment.analysis.model import (
     TypeKind,
 )
 from augment.analysis.project import discover_project, in_tests, is_test_file, module_of
-from augment.analysis.selection import gone_tests, select_tests, shift_coverage
+from augment.analysis.selection import gone_tests, groups_of, select_tests, shift_coverage
 from augment.analysis.source import ReadSource, decode_source, read_source
 from augment.analysis.targets import diff_targets, project_targets, targets_of
 
@@ -35,6 +36,7 @@ __all__ = [
     "ContextBuilder",
     "FileChange",
     "FileState",
+    "PackageChange",
     "Parameter",
     "ParameterKind",
     "ProjectChange",
@@ -53,6 +55,7 @@ __all__ = [
     "diff_targets",
     "discover_project",
     "gone_tests",
+    "groups_of",
     "import_graph",
     "importers_of",
     "in_tests",
@@ -67,4 +70,5 @@ __all__ = [
     "shift_coverage",
     "take_snapshot",
     "targets_of",
+    "users_of_modules",
 ]

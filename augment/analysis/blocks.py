@@ -25,7 +25,11 @@ def changed_lines(old_source: str, new_source: str) -> tuple[ChangedBlock, ...]:
 
     Raises SyntaxError when either text does not parse.
     """
-    old, new = parse(old_source), parse(new_source)
+    return changed_trees(parse(old_source), parse(new_source))
+
+
+def changed_trees(old: ast.Module, new: ast.Module) -> tuple[ChangedBlock, ...]:
+    """The changed blocks between two syntax trees, in line numbers of ``old``."""
     if ast.dump(old) == ast.dump(new):
         return ()
     return tuple(dict.fromkeys(_Blocks(old, new).of_module()))

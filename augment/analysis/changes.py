@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import configparser
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from augment.analysis.blocks import changed_lines, line_map
+from augment.analysis.blocks import changed_lines, changed_trees, line_map
 from augment.analysis.imports import Imported, build_graph, imported_names, reverse, steps_to
 from augment.analysis.model import Change, ChangedBlock, FileChange, FileState, ProjectChange
 from augment.analysis.project import is_test_file, module_of
 from augment.analysis.source import ReadSource, parse, problem_of
 from augment.analysis.targets import diff_targets, targets_of
+from augment.analysis.testfiles import test_edits
 from augment.records import Project, Snapshot, Target
 
 PYTEST_FILES = frozenset({"pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"})
@@ -55,7 +56,9 @@ def compare(
     names = [name for name in sorted({*old.files, *new.files}) if old.files.get(name) != new.files.get(name)]
     files = tuple(comparison.file_change(name) for name in names)
     targets = comparison.target_changes([change for change in files if change.is_python and not change.is_test])
-    return ProjectChange(old.revision, new.revision, files, tuple(targets), dict(comparison.problems))
+    # What a module read while it was imported concerns its importers: only then is the graph wanted for data.
+    graph = comparison.imported_by() if any(not change.is_python for change in files) else {}
+    return ProjectChange(old.revision, new.revision, files, tuple(targets), dict(comparison.problems), graph)
 
 
 class _Comparison:
@@ -83,10 +86,15 @@ class _Comparison:
         before = self._read_old(file) if state is not FileState.ADDED else ""
         after = self._read_new(file) if state is not FileState.DELETED else ""
         blocks, moved = self._blocks(file, before, after), None
+        edited = None
+        if is_test_file(file) and state is FileState.CHANGED and file not in self.problems:
+            blocks, edited = _test_blocks(before, after, blocks)
         if state is FileState.CHANGED and before is not None and after is not None:
             moved = line_map(before, after)
-        importers = steps_to(self._imported_by(), file) if blocks or state is not FileState.CHANGED else {}
-        return FileChange(file, state, True, is_test_file(file), blocks, importers, line_map=moved)
+        importers = steps_to(self.imported_by(), file) if blocks or state is not FileState.CHANGED else {}
+        return FileChange(
+            file, state, True, is_test_file(file), blocks, importers, line_map=moved, edited_tests=edited or ()
+        )
 
     def target_changes(self, files: list[FileChange]) -> list[Change]:
         """Changed targets of the files; none for a file that does not parse now (its targets are not gone)."""
@@ -122,6 +130,19 @@ class _Comparison:
         except (SyntaxError, RecursionError):  # the old text did not parse: anything may differ
             return (whole,)
 
+    # ----- installed packages
+
+    def users_of(self, modules: Collection[str]) -> dict[str, int]:
+        """Project files that import one of the top-level ``modules`` (1), or a file that does (more steps)."""
+        importers = self.imported_by()
+        known = self._index.graph
+        direct = [] if known is None else [file for file, names in known.imports.items() if _names(names, modules)]
+        steps: dict[str, int] = {}
+        for file in direct:
+            for user, far in {file: 0, **steps_to(importers, file)}.items():
+                steps[user] = min(far + 1, steps.get(user, far + 1))
+        return steps
+
     # ----- data and configuration
 
     def _data_change(self, file: str, state: FileState) -> FileChange:
@@ -141,7 +162,7 @@ class _Comparison:
 
     # ----- imports
 
-    def _imported_by(self) -> Mapping[str, set[str]]:
+    def imported_by(self) -> Mapping[str, set[str]]:
         """Who imports whom in either revision: a deleted file's importers are those that it had."""
         if self._importers is None:
             files = {name for name in {*self._old.files, *self._new.files} if name.endswith(".py")}
@@ -171,6 +192,30 @@ class _Comparison:
                 self._index.imports[digest] = imported_names(read(file) or "")
             found += self._index.imports[digest]
         return tuple(dict.fromkeys(found))
+
+
+def users_of_modules(
+    snapshot: Snapshot, read: ReadSource, project: Project, modules: Collection[str], index: SourceIndex | None = None
+) -> dict[str, int]:
+    """Project files that import one of the installed top-level ``modules``, with the number of steps to it."""
+    return _Comparison(snapshot, snapshot, read, read, project, index or SourceIndex()).users_of(modules)
+
+
+def _names(imported: Imported, modules: Collection[str]) -> bool:
+    return any(module.partition(".")[0] in modules for module, _ in imported)
+
+
+def _test_blocks(
+    before: str | None, after: str | None, blocks: tuple[ChangedBlock, ...]
+) -> tuple[tuple[ChangedBlock, ...], tuple[str, ...] | None]:
+    """The blocks of a test module beside its new and redefined tests, and these tests."""
+    if before is None or after is None:
+        return blocks, None
+    try:
+        edits = test_edits(before, after)
+    except SyntaxError:
+        return blocks, None
+    return changed_trees(edits.old_tree, edits.new_tree), edits.functions
 
 
 def _pytest_settings(file: str, text: str) -> object:

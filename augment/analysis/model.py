@@ -180,7 +180,8 @@ class FileChange:
     ``blocks`` is empty when only comments, formatting or harmless additions differ. ``is_python`` is False for data and
     configuration. ``importers`` are the project files that import it, directly or through others, with the number of
     steps; ``mentions`` are the files whose source names a data file. ``line_map`` maps each unchanged old line to its
-    new number, and is None where the two texts could not both be had.
+    new number, and is None where the two texts could not both be had. ``edited_tests`` are the tests of a test module
+    that are new or have another header, as in node ids (``test_x``, ``TestCart::test_x``); ``blocks`` is then the rest.
     """
 
     file: str
@@ -192,11 +193,13 @@ class FileChange:
     mentions: tuple[str, ...] = ()
     line_map: Mapping[int, int] | None = None
     configures_pytest: bool = False
+    edited_tests: tuple[str, ...] = ()
 
     @property
     def matters(self) -> bool:
         """Whether any behaviour may differ."""
-        return self.state is not FileState.CHANGED or not self.is_python or bool(self.blocks)
+        changed = self.state is not FileState.CHANGED or not self.is_python
+        return changed or bool(self.blocks or self.edited_tests)
 
     @property
     def on_import(self) -> bool:
@@ -206,13 +209,17 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class ProjectChange:
-    """Everything that differs between two revisions. ``problems`` maps a file that does not parse to why."""
+    """Everything that differs between two revisions. ``problems`` maps a file that does not parse to why.
+
+    ``importers`` maps a file to those that import it directly; empty where no data file differs.
+    """
 
     old_revision: str
     new_revision: str
     files: tuple[FileChange, ...] = ()
     targets: tuple[Change, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
+    importers: Mapping[str, set[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any(change.matters for change in self.files)
@@ -220,7 +227,23 @@ class ProjectChange:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A test to run, and why, in words. ``nodeid`` may be a whole file."""
+    """A test to run, and why, in words. ``whole``: ``nodeid`` stands for all tests below it (a file, or a function)."""
 
     nodeid: str
     reason: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PackageChange:
+    """What changed in the environment since the last tested revision.
+
+    ``packages`` maps each distribution that was installed, removed or replaced to how, in words. ``users`` are the
+    project files that import one of its modules, with the number of steps; None when nothing can be excluded.
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, int] | None = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.packages)

@@ -135,7 +135,7 @@ def test_an_added_module_selects_the_test_file_that_waits_for_it():
 
 def test_a_changed_test_file_is_run_whole():
     assert selected({"tests/test_prices.py": "from shop.prices import *\n"}) == [
-        Selection("tests/test_prices.py", "tests/test_prices.py was changed")
+        Selection("tests/test_prices.py", "tests/test_prices.py was changed", whole=True)
     ]
 
 
