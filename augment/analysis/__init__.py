@@ -22,6 +22,7 @@ from augment.analysis.model import (
     TargetContext,
     TypeKind,
 )
+from augment.analysis.packages import Distribution, Environment, differences, modules_touched, read_environment
 from augment.analysis.project import discover_project, in_tests, is_test_file, module_of
 from augment.analysis.selection import gone_tests, groups_of, select_tests, shift_coverage
 from augment.analysis.source import ReadSource, decode_source, read_source
@@ -34,6 +35,8 @@ __all__ = [
     "ChangeKind",
     "ChangedBlock",
     "ContextBuilder",
+    "Distribution",
+    "Environment",
     "FileChange",
     "FileState",
     "PackageChange",
@@ -53,6 +56,7 @@ __all__ = [
     "compare",
     "decode_source",
     "diff_targets",
+    "differences",
     "discover_project",
     "gone_tests",
     "groups_of",
@@ -63,8 +67,10 @@ __all__ = [
     "line_map",
     "list_files",
     "module_of",
+    "modules_touched",
     "project_sources",
     "project_targets",
+    "read_environment",
     "read_source",
     "select_tests",
     "shift_coverage",

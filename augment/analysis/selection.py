@@ -38,7 +38,8 @@ def select_tests(
     for nodeid, reason in chooser.pairs(packages):
         reasons.setdefault(nodeid, reason)
     known = set(tests)
-    whole = {nodeid for nodeid in reasons if nodeid not in known}
+    # A file that could not be collected is known by its own name.
+    whole = {nodeid for nodeid in reasons if nodeid not in known or "::" not in nodeid}
     kept = [nodeid for nodeid in reasons if whole.isdisjoint(groups_of(nodeid)[1:])]
     ordered = sorted(kept, key=chooser.order)
     return [Selection(nodeid, reasons[nodeid], nodeid in whole) for nodeid in ordered]
@@ -46,7 +47,8 @@ def select_tests(
 
 def groups_of(nodeid: str) -> list[str]:
     """What may stand for a test, the narrowest first: itself, its function, its classes, its file."""
-    file, *rest = nodeid.partition("[")[0].split("::")
+    file, _, test = nodeid.partition("::")
+    rest = test.partition("[")[0].split("::") if test else []
     names = ["::".join([file, *rest[:size]]) for size in range(len(rest), -1, -1)]
     return names if names[0] == nodeid else [nodeid, *names]
 
@@ -122,7 +124,7 @@ class _Chooser:
             if nodeid not in self._gone and (nodeid in known or self._stands_for_many(nodeid)):
                 yield nodeid, reason
         for nodeid, reason in self._from_packages(packages):
-            if nodeid in known and nodeid not in self._gone:
+            if nodeid in known or "::" not in nodeid:
                 yield nodeid, reason
         if not (self._change or packages):
             return
@@ -210,8 +212,9 @@ class _Chooser:
                 continue
             for nodeid in self._recorded.ran(importer):
                 yield nodeid, f"ran {importer}, which {reason}"
-            for nodeid in self._by_file.get(importer, ()):
-                yield nodeid, f"{importer} {reason}"
+            if self._by_file.get(importer):
+                # Whole: what it imports may decide which tests it has (parameters).
+                yield importer, f"{importer} {reason}"
 
     def _unrecorded_importers(self, item: FileChange) -> Iterator[Pair]:
         """Test files that never got as far as running: what they could not import may be there now."""
@@ -295,7 +298,9 @@ class _Chooser:
         reason = f"reads {item.file} on import, which {_past(item)}"
         if _is_conftest(module):
             yield from self._below(module, f"{module} {reason}")
-        for nodeid in [*self._by_file.get(module, ()), *self._recorded.ran(module)]:
+        if self._by_file.get(module):
+            yield module, f"{module} {reason}"
+        for nodeid in self._recorded.ran(module):
             yield nodeid, f"{module} {reason}"
         del importers[module]
         yield from self._users(importers, module, f"which {reason}")

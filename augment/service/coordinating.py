@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from augment.analysis import (
+    PackageChange,
     ProjectChange,
     ReadSource,
+    Selection,
     SourceIndex,
     compare,
     decode_source,
@@ -24,7 +26,6 @@ from augment.analysis import (
 from augment.errors import AugmentError
 from augment.records import (
     Activity,
-    Coverage,
     CoverageReport,
     Fault,
     FaultKind,
@@ -34,13 +35,15 @@ from augment.records import (
     Run,
     Snapshot,
     Verdict,
-    merge_coverage,
     new_id,
 )
 from augment.seams import Batch, BatchResult, Executor, Limits, Memory, ReportSink
+from augment.service.deciding import decision_of
 from augment.service.planning import (
     coverage_after,
     files_that_count,
+    merged,
+    missing_tests,
     reason_for,
     split_by_file,
     vanished_tests,
@@ -49,6 +52,7 @@ from augment.service.planning import (
 )
 from augment.service.retrying import RETRIES, retry_faults
 from augment.service.revisions import Sources
+from augment.service.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +77,11 @@ class RunPlan:
 
     reason: str
     nodeids: tuple[str, ...]
-    whole_files: frozenset[str]
+    whole: frozenset[str]
+    """Those of ``nodeids`` that stand for many tests: files, and functions whose parameters may differ."""
     change: ProjectChange | None = None
+    selections: tuple[Selection, ...] = ()
+    packages: PackageChange = field(default_factory=PackageChange)
 
 
 @dataclass
@@ -116,6 +123,7 @@ class Coordinator:
         self._retries = retries
         self._clock = clock
         self._source_index = SourceIndex()
+        self._surroundings = Surroundings(project, notebook)
         self._latest: Snapshot | None = None
         self._current: Snapshot | None = None
         self._tested = Snapshot.of({})
@@ -191,7 +199,8 @@ class Coordinator:
         """Bring one revision to its verdicts."""
         tested = self._recall_tested()
         unsettled = self._notebook.recall(UNSETTLED) or []
-        if tested is not None and tested.revision == snapshot.revision and not unsettled:
+        same = tested is not None and tested.revision == snapshot.revision
+        if same and not unsettled and not self._surroundings.differ():
             self._tested = snapshot
             return
         self._sources.keep(self._root, [(p, h) for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
@@ -202,8 +211,11 @@ class Coordinator:
             results = self._run(plan, snapshot)
             if results is None:
                 return
-            measured = _merged(results)
+            measured = merged([result.coverage for result in results])
+        elif plan.change:
+            self._decided(plan, snapshot, None)
         self._record(plan, snapshot, measured)
+        self._surroundings.settle()
         self._notebook.remember(TESTED, dict(snapshot.files))
         self._notebook.remember(UNSETTLED, [])
         self._tested = snapshot
@@ -226,16 +238,19 @@ class Coordinator:
         )
         for file, problem in change.problems.items():
             self._say(f"{file} does not parse: {problem}")
+        packages = self._surroundings.change(snapshot, self._reader(snapshot), self._source_index)
         selections = with_unsettled(
-            select_tests(change, coverage, outcomes.keys(), outcomes), unsettled, outcomes, snapshot
+            select_tests(change, coverage, outcomes.keys(), outcomes, packages), unsettled, outcomes, snapshot
         )
         if not selections and files_that_count(change):
             self._say(f"{reason_for(selections, change)}; watching")
         return RunPlan(
-            reason_for(selections, change),
+            reason_for(selections, change, packages),
             tuple(selection.nodeid for selection in selections),
-            frozenset(selection.nodeid for selection in selections if "::" not in selection.nodeid),
+            frozenset(selection.nodeid for selection in selections if selection.whole),
             change,
+            tuple(selections),
+            packages,
         )
 
     def _reader(self, snapshot: Snapshot) -> ReadSource:
@@ -256,6 +271,7 @@ class Coordinator:
         run = Run(new_id("run"), Lane.FAST, plan.reason, snapshot.revision, self._clock())
         self._notebook.run_started(run)
         self._say(plan.reason)
+        self._decided(plan, snapshot, run.id)
         if plan.change is not None:
             self._notebook.content_changed(plan.nodeids)
         results = self._run_batches(run, plan, snapshot)
@@ -264,10 +280,10 @@ class Coordinator:
         if any(result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED for result in results):
             log.info("run %s was superseded by a newer save", run.id)
             return None
-        if plan.whole_files:
-            collected = [nodeid for result in results for nodeid in result.collected]
-            whole = plan.whole_files - _uncollected(results)
-            self._forget(vanished_tests(self._notebook.latest_outcomes(), collected, whole))
+        collected = [nodeid for result in results for nodeid in result.collected]
+        known = self._notebook.latest_outcomes()
+        gone = vanished_tests(known, collected, plan.whole - _uncollected(results))
+        self._forget([*gone, *(nodeid for nodeid in missing_tests(results) if nodeid in known)])
         self._say("watching")
         return results
 
@@ -282,6 +298,12 @@ class Coordinator:
         self._notebook.coverage(snapshot.revision, coverage_after(plan.change, known, measured))
         self._forget(gone_tests(plan.change, self._notebook.latest_outcomes()))
         self._notebook.enqueue(write_jobs(plan.change.targets, self._clock()))
+
+    def _decided(self, plan: RunPlan, snapshot: Snapshot, run_id: str | None) -> None:
+        """Keep why what is run is run, and what had changed, so that every skip can be explained too."""
+        at = self._clock()
+        decision = decision_of(plan.change, plan.packages, plan.selections, snapshot.revision, run_id, at)
+        self._notebook.decided(decision)
 
     def _forget(self, gone: Sequence[str]) -> None:
         if gone:
@@ -355,7 +377,7 @@ def _touches_code(old: Snapshot, new: Snapshot) -> bool:
 
 def _collection_verdicts(result: BatchResult) -> list[Verdict]:
     """A file that cannot be collected is an error of the file, as pytest reports it."""
-    reported = {verdict.nodeid for verdict in result.verdicts}
+    reported = {verdict.nodeid for verdict in result.verdicts} | missing_tests([result])
     return [
         Verdict(file, Outcome.ERROR, 0.0, error)
         for file, error in result.collection_errors.items()
@@ -366,14 +388,3 @@ def _collection_verdicts(result: BatchResult) -> list[Verdict]:
 def _uncollected(results: Sequence[BatchResult]) -> set[str]:
     """Test files that could not be collected: their tests are broken, not gone."""
     return {file for result in results for file in result.collection_errors}
-
-
-def _merged(results: Sequence[BatchResult]) -> CoverageReport:
-    tests: dict[str, Coverage] = {}
-    for result in results:
-        tests.update(result.coverage.tests)
-    return CoverageReport(
-        tests,
-        merge_coverage(result.coverage.imports for result in results),
-        merge_coverage(result.coverage.possible for result in results),
-    )

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from augment.analysis import Change, ChangeKind, ProjectChange, Selection, shift_coverage
+from augment.analysis import Change, ChangeKind, PackageChange, ProjectChange, Selection, groups_of, shift_coverage
 from augment.records import Coverage, CoverageReport, FileCoverage, Job, Lane, Snapshot, Target, merge_coverage, new_id
+from augment.seams import BatchResult
+
+NOT_FOUND = "not found"
+"""What a result's ``collection_errors`` say of a test that was asked for and is not there."""
+
+_CUT_SHORT = "its newest verdict may be of a save that was superseded"
+
+EARLY = ""
+"""In the support of a CoverageReport: what ran while tests were imported and collected."""
 
 WORTH_WRITING = frozenset({ChangeKind.ADDED, ChangeKind.MODIFIED})
 """A renamed or moved target keeps its tests; a deleted one needs none."""
@@ -61,13 +70,42 @@ def coverage_after(change: ProjectChange, known: CoverageReport, measured: Cover
     moved to other line numbers.
     """
     shifted = shift_coverage(known, change)
-    moved = {nodeid: part for nodeid, part in shifted.tests.items() if part is not known.tests.get(nodeid)}
     changed = {file.file for file in change.files}
+    support = {**_moved(shifted.support, known.support), **measured.support}
+    if EARLY in measured.support or EARLY in support:
+        # A smaller batch imports less: what it did not import has not changed for that.
+        support[EARLY] = merge_coverage([shifted.support.get(EARLY, {}), measured.support.get(EARLY, {})])
+    imports = merge_coverage([_only(shifted.imports, changed | measured.imports.keys()), measured.imports])
     return CoverageReport(
-        {**moved, **measured.tests},
-        {**_only(shifted.imports, changed), **measured.imports},
+        {**_moved(shifted.tests, known.tests), **measured.tests},
+        imports,
         {**_only(shifted.possible, changed), **measured.possible},
+        support,
+        measured.reads,
     )
+
+
+def merged(reports: Sequence[CoverageReport]) -> CoverageReport:
+    """What several batches of one run measured, as one report. A test that ran twice counts as it ran last."""
+    tests: dict[str, Coverage] = {}
+    support: dict[str, Coverage] = {}
+    reads: dict[str, frozenset[str]] = {}
+    for report in reports:
+        early = merge_coverage([support.get(EARLY, {}), report.support.get(EARLY, {})])
+        tests.update(report.tests)
+        support |= {**report.support, **({EARLY: early} if early else {})}
+        reads |= report.reads
+    return CoverageReport(
+        tests,
+        merge_coverage(report.imports for report in reports),
+        merge_coverage(report.possible for report in reports),
+        support,
+        reads,
+    )
+
+
+def _moved(shifted: Mapping[str, Coverage], known: Mapping[str, Coverage]) -> dict[str, Coverage]:
+    return {nodeid: part for nodeid, part in shifted.items() if part is not known.get(nodeid)}
 
 
 def _only(coverage: Coverage, files: Collection[str]) -> dict[str, FileCoverage]:
@@ -79,10 +117,20 @@ def file_of(nodeid: str) -> str:
     return nodeid.partition("::")[0]
 
 
-def vanished_tests(known: Collection[str], collected: Collection[str], whole_files: Collection[str]) -> list[str]:
-    """Known tests that no longer exist: those of ``whole_files`` (run as a whole, or deleted) not collected now."""
-    present = set(collected)
-    return [nodeid for nodeid in known if file_of(nodeid) in whole_files and nodeid not in present]
+def vanished_tests(known: Collection[str], collected: Collection[str], whole: Collection[str]) -> list[str]:
+    """Known tests that no longer exist: those of ``whole`` (files or functions that ran as a whole) not collected."""
+    present, groups = set(collected), set(whole)
+    return [nodeid for nodeid in known if nodeid not in present and not groups.isdisjoint(groups_of(nodeid))]
+
+
+def missing_tests(results: Iterable[BatchResult]) -> set[str]:
+    """Tests that were asked for by name and that pytest does not have (any more)."""
+    return {
+        nodeid
+        for result in results
+        for nodeid, error in result.collection_errors.items()
+        if error == NOT_FOUND and "::" in nodeid
+    }
 
 
 def split_by_file(nodeids: Sequence[str], parts: int) -> list[list[str]]:
@@ -102,16 +150,17 @@ def with_unsettled(
     """``selections`` and what a run that was cut short had selected, as far as it still exists."""
     selected = {selection.nodeid for selection in selections}
     added = [
-        Selection(nodeid, "its newest verdict may be of a save that was superseded")
+        Selection(nodeid, _CUT_SHORT, nodeid not in known or "::" not in nodeid)
         for nodeid in unsettled
-        if nodeid not in selected and file_of(nodeid) not in selected and (nodeid in known or nodeid in snapshot.files)
+        if selected.isdisjoint(groups_of(nodeid)) and (nodeid in known or file_of(nodeid) in snapshot.files)
     ]
     return [*selections, *added]
 
 
-def reason_for(selections: Sequence[Selection], change: ProjectChange) -> str:
+def reason_for(selections: Sequence[Selection], change: ProjectChange, packages: PackageChange | None = None) -> str:
     """One line that says why a run happens."""
-    files = files_that_count(change)
+    installed = packages.packages if packages is not None else {}
+    files = [*files_that_count(change), *(f"the installed {name}" for name in installed)]
     named = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
     whole = sum(1 for selection in selections if "::" not in selection.nodeid)
     counts = [_count(len(selections) - whole, "test"), _count(whole, "test file")]

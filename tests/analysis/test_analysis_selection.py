@@ -9,6 +9,7 @@ from augment.analysis import (
     SourceIndex,
     compare,
     gone_tests,
+    groups_of,
     import_graph,
     importers_of,
     select_tests,
@@ -66,6 +67,12 @@ def nodeids(edits, **more):
     return [item.nodeid for item in selected(edits, **more)]
 
 
+def covered_by(selections, tests=TESTS):
+    """The tests that run, those of whole files too."""
+    chosen = {item.nodeid for item in selections}
+    return {nodeid for nodeid in tests if not chosen.isdisjoint(groups_of(nodeid))}
+
+
 def test_nothing_changed_selects_nothing():
     assert selected({}) == []
 
@@ -105,16 +112,23 @@ def test_tests_never_recorded_come_last():
 
 
 def test_a_constant_concerns_everything_that_imports_the_module():
-    found = {
-        item.nodeid: item.reason for item in selected({"shop/prices.py": FILES["shop/prices.py"].replace("2", "3", 1)})
-    }
-    assert set(found) == {CHEAP, DEAR, CART}
-    assert found[DEAR] == "ran shop/prices.py, where code that runs on import changed"
+    found = selected({"shop/prices.py": FILES["shop/prices.py"].replace("2", "3", 1)})
+    assert covered_by(found) == {CHEAP, DEAR, CART}
+    # Whole files: the constant may decide which parameters their tests have.
+    assert (
+        Selection("tests/test_prices.py", "tests/test_prices.py imports shop/prices.py, which changed", True) in found
+    )
 
 
 def test_a_module_of_constants_is_followed_through_the_import_graph():
     found = selected({"shop/settings.py": "NAME = 'y'\n"})
-    assert found == [Selection(STORE, "ran shop/store.py, which imports shop/settings.py, which changed")]
+    assert found == [
+        Selection(
+            "tests/test_store.py",
+            "tests/test_store.py imports, through other modules, shop/settings.py, which changed",
+            whole=True,
+        )
+    ]
 
 
 def test_an_added_function_selects_nothing():
@@ -122,7 +136,7 @@ def test_an_added_function_selects_nothing():
 
 
 def test_a_deleted_module_selects_who_imported_it():
-    assert set(nodeids({"shop/prices.py": None})) == {CHEAP, DEAR, CART}
+    assert covered_by(selected({"shop/prices.py": None})) == {CHEAP, DEAR, CART}
 
 
 def test_an_added_module_selects_the_test_file_that_waits_for_it():
@@ -162,7 +176,7 @@ def test_a_conftest_concerns_the_tests_below_its_folder():
 def test_a_conftest_that_imports_a_changed_module_passes_the_change_on():
     old = FILES | {"tests/conftest.py": "import shop.settings\n"}
     change = change_to({"shop/settings.py": "NAME = 'y'\n"}, old)
-    assert {item.nodeid for item in select_tests(change, COVERAGE, TESTS, {})} == set(TESTS)
+    assert covered_by(select_tests(change, COVERAGE, TESTS, {})) == set(TESTS)
 
 
 def test_a_data_file_selects_the_tests_of_the_code_that_names_it():
@@ -184,13 +198,13 @@ def test_a_file_that_does_not_parse_concerns_its_importers_and_loses_no_targets(
     change = change_to({"shop/prices.py": "def cheap(:\n"})
     assert list(change.problems) == ["shop/prices.py"]
     assert change.targets == ()
-    assert {item.nodeid for item in select_tests(change, COVERAGE, TESTS, {})} == {CHEAP, DEAR, CART}
+    assert covered_by(select_tests(change, COVERAGE, TESTS, {})) == {CHEAP, DEAR, CART}
 
 
 def test_a_text_that_cannot_be_had_counts_as_changed_whole():
     new = FILES | {"shop/prices.py": "RATE = 3\n"}
     change = compare(snapshot(FILES), snapshot(new), lambda file: None, new.get, PROJECT)
-    assert {item.nodeid for item in select_tests(change, COVERAGE, TESTS, {})} == {CHEAP, DEAR, CART}
+    assert covered_by(select_tests(change, COVERAGE, TESTS, {})) == {CHEAP, DEAR, CART}
 
 
 def test_targets_of_a_change_are_told():

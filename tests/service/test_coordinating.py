@@ -13,6 +13,7 @@ from augment.execution import LocalExecutor
 from augment.records import Project
 from augment.seams import Batch, BatchResult, Executor, VerdictSink
 from augment.service import Coordinator, Sources, state_folder
+from augment.service.surroundings import ENVIRONMENT
 from augment.store import Reporter
 
 
@@ -259,3 +260,68 @@ def test_a_save_that_touches_a_muted_test_ends_its_mute(
     coordinator.handle(Snapshots(root).take())
     assert [test["nodeid"] for test in reporter.summary()["failing"]] == ["tests/test_pricing.py::test_double"]
     assert [test["nodeid"] for test in reporter.flaky()] == ["tests/test_names.py::test_title"]
+
+
+def test_a_new_test_runs_alone_and_the_decision_says_why(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    assert reporter.decisions()[0].everything
+    edit(root, "tests/test_pricing.py", "def test_double", "def test_more():\n    pass\n\n\ndef test_double")
+    coordinator.handle(Snapshots(root).take())
+    newest = reporter.run(reporter.runs()[0]["id"])
+    assert newest is not None
+    assert [v["nodeid"] for v in newest["verdicts"]] == ["tests/test_pricing.py::test_more"]
+    decision = reporter.decisions()[0]
+    assert decision.run_id == newest["id"]
+    assert decision.reasons == {"tests/test_pricing.py::test_more": "new or redefined in tests/test_pricing.py"}
+    assert decision.changes == {"tests/test_pricing.py": ("test_more",)}
+    assert newest["selection"]["reasons"] == decision.reasons
+
+
+def test_a_change_that_no_test_runs_is_decided_too(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "shop/names.py", "def title", "def shout(text):\n    return text\n\n\ndef title")
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "shop/names.py", "    return text\n", "    return text * 2\n")
+    coordinator.handle(Snapshots(root).take())
+    decision = reporter.decisions()[0]
+    assert (decision.run_id, decision.reasons, decision.changes) == (None, {}, {"shop/names.py": ("shout",)})
+
+
+def test_parameters_that_are_gone_leave_the_list_and_new_ones_join_it(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    edit(
+        root,
+        "tests/test_pricing.py",
+        "def test_double():",
+        "import pytest\n\n\n@pytest.mark.parametrize('n', [1, 2])\ndef test_double(n):",
+    )
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    edit(root, "tests/test_pricing.py", "[1, 2]", "[2, 3]")
+    coordinator.handle(Snapshots(root).take())
+    assert {name for name in outcomes(reporter) if "double" in name} == {"test_double[2]", "test_double[3]"}
+
+
+def test_a_package_that_was_installed_again_runs_the_tests_that_import_it(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    edit(root, "shop/names.py", "def title", "import pluggy\n\n\ndef title")
+    coordinate(executor).handle(Snapshots(root).take())
+    known = reporter.recall(ENVIRONMENT)
+    known["distributions"]["pluggy"][0] = "0.1"
+    reporter.remember(ENVIRONMENT, known)
+    coordinator = coordinate(executor)
+    coordinator.handle(Snapshots(root).take())
+    newest = reporter.run(reporter.runs()[0]["id"])
+    assert newest is not None
+    assert [v["nodeid"] for v in newest["verdicts"]] == ["tests/test_names.py::test_title"]
+    assert "the installed pluggy" in newest["reason"]
+    coordinator.handle(Snapshots(root).take())
+    assert len(reporter.runs()) == 2
