@@ -37,6 +37,7 @@ class FaultKind(StrEnum):
     OUT_OF_MEMORY = "out of memory"
     CRASH = "crash"
     OUTPUT_LIMIT = "output limit"
+    PROCESS_LIMIT = "process limit"
     SANDBOX_DENIAL = "sandbox denial"
     WORKER_LOST = "worker lost"
     SUPERSEDED = "superseded"

@@ -49,8 +49,8 @@ class Limits:
     file_bytes: int | None = 256 * 2**20
     output_bytes: int = 1 * 2**20
     """Captured output kept a batch; what is beyond is cut, and the cut is said."""
-    processes: int | None = 512
-    """Processes and threads of the whole tree at once."""
+    processes: int | None = None
+    """Processes of the whole tree at once; batches that are not trusted have a limit where none is named."""
     temporary_bytes: int = 512 * 2**20
     """Size of the temporary folder that a confined batch has to itself."""
 

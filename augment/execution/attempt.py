@@ -15,11 +15,12 @@ from augment.execution.ledger import Event, EventLedger
 from augment.execution.runner.blackbox import stack_signal
 from augment.execution.runner.events import CODE, chained_codes
 from augment.execution.source import Runner
+from augment.execution.watch import Watch
 from augment.records import Fault, FaultKind
 from augment.seams import Limits
 
 _TICK_S = 0.05
-_MEMORY_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.1
 _START_S = 60.0
 """How long an interpreter may take to import pytest, before the batch's own clock begins."""
 _CHUNK = 1 << 16
@@ -80,7 +81,8 @@ class Attempt:
         self._buffer = bytearray()
         self._code = chained_codes(key)
         self._test_began = 0.0
-        self._next_memory = 0.0
+        self._next_look = 0.0
+        self._watch = Watch(runner, limits)
         self._events_open = True
         self._cancelled = False
         self._forged = False
@@ -180,7 +182,7 @@ class Attempt:
             return Loss(Fault(FaultKind.WORKER_LOST, detail), final=True)
         if not self._events_open or not self._runner.alive():
             return self._crash()
-        return self._too_long() or self._too_much_memory()
+        return self._too_long() or self._too_much()
 
     def _crash(self) -> Loss | None:
         status = self._runner.wait(2.0)
@@ -221,16 +223,14 @@ class Attempt:
             before = text
         return before[:16_000]
 
-    def _too_much_memory(self) -> Loss | None:
-        limit, now = self._limits.memory_bytes, time.monotonic()
-        if limit is None or now < self._next_memory:
+    def _too_much(self) -> Loss | None:
+        """Memory, number of processes and temporary files, looked at from outside now and then."""
+        now = time.monotonic()
+        if now < self._next_look:
             return None
-        used = self._runner.resident_bytes()
-        self._next_memory = now + _MEMORY_EVERY_S
-        if used <= limit:
-            return None
-        detail = f"used {used / 2**20:.0f} MiB of memory; the limit is {limit / 2**20:.0f} MiB"
-        return Loss(Fault(FaultKind.OUT_OF_MEMORY, detail))
+        self._next_look = now + _LOOK_EVERY_S
+        fault = self._watch.look()
+        return None if fault is None else Loss(fault)
 
 
 def _before_the_order(event: Event) -> Event:

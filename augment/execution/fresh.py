@@ -45,7 +45,7 @@ class FreshRunner:
         finally:
             os.close(event_end)
             os.close(output_end)
-        self._tree = ProcessTree(self._process.pid)
+        self.tree = ProcessTree(self._process.pid)
 
     def _start(self, event_end: int, output_end: int) -> subprocess.Popen[bytes]:
         box = self._black_box.descriptor
@@ -90,13 +90,9 @@ class FreshRunner:
         """What the runner noted last."""
         return self._black_box.read()
 
-    def resident_bytes(self) -> int:
-        """Resident memory of the runner and everything it started, in bytes."""
-        return self._tree.resident_bytes()
-
     def end(self) -> None:
         """Kill the runner, its group and every descendant that left the group; remove its temporary files."""
-        self._tree.kill()
+        self.tree.kill()
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from augment.execution.shapes import CoverageBuilder
@@ -104,13 +105,25 @@ class Ledger:
 
     def _on_verdict(self, event: Event) -> None:
         self._told.append(event["nodeid"])
-        if event["outcome"] == "file too big":
+        fault = self._fault_of(event["refused"]) if event["refused"] else None
+        outcome = Outcome(event["outcome"]) if fault is None else Outcome.FAULT
+        self._add(Verdict(event["nodeid"], outcome, event["duration_s"], event["output"], fault))
+
+    def _fault_of(self, refused: tuple[str, str]) -> Fault | None:
+        """What a limit or the sandbox did to a test, as its process tells it."""
+        kind, detail = refused
+        if kind == "too big":
             limit = self._batch.limits.file_bytes
-            fault = Fault(FaultKind.OUTPUT_LIMIT, f"the test wrote more than {limit} bytes to one file")
-            self._add(Verdict(event["nodeid"], Outcome.FAULT, event["duration_s"], event["output"], fault))
-        else:
-            outcome = Outcome(event["outcome"])
-            self._add(Verdict(event["nodeid"], outcome, event["duration_s"], event["output"]))
+            return Fault(FaultKind.OUTPUT_LIMIT, f"the test wrote more than {limit} bytes to one file")
+        if kind == "full":
+            limit = self._batch.limits.temporary_bytes
+            return Fault(
+                FaultKind.OUTPUT_LIMIT, f"the test filled its temporary folder of {limit} bytes {detail}".strip()
+            )
+        if kind == "absent":
+            # Inside the sandbox nobody can tell a file that is kept out of sight from one that never was.
+            return Fault(FaultKind.SANDBOX_DENIAL, f"access to {detail}") if _exists(detail) else None
+        return Fault(FaultKind.SANDBOX_DENIAL, detail)
 
     def _on_failure(self, event: Event) -> None:
         self._failures.append(
@@ -209,3 +222,10 @@ class Ledger:
             exit_code=None if spoiled else self._exit_code,
             seconds=seconds,
         )
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False

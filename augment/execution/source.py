@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from augment.execution.tree import ProcessTree
 from augment.seams import Limits
 
 
@@ -21,6 +22,10 @@ class Confinement(Protocol):
     @property
     def forks(self) -> bool:
         """Whether batches may be forked from one warm process inside; else each needs a fresh one."""
+
+    @property
+    def limits_files(self) -> bool:
+        """Whether temporary files are on a file system of limited size, so that nobody has to watch them."""
 
     def command(self, command: Sequence[str], kind: RunnerKind, scratch: Path) -> list[str]:
         """The command that starts ``command`` inside. ``scratch`` is the folder it may write to; the folders of its
@@ -47,6 +52,10 @@ class RunnerKind:
 
 class Runner(Protocol):
     """One process of the project's interpreter, in a session of its own, good for one batch."""
+
+    @property
+    def kind(self) -> RunnerKind:
+        """What it was made as."""
 
     @property
     def scratch(self) -> Path:
@@ -87,8 +96,9 @@ class Runner(Protocol):
     def black_box(self) -> bytes:
         """What the runner noted where it survives it: see ``runner/blackbox.py``."""
 
-    def resident_bytes(self) -> int:
-        """Resident memory of the runner and everything it started, in bytes."""
+    @property
+    def tree(self) -> ProcessTree:
+        """The runner and everything it started."""
 
     def end(self) -> None:
         """Kill the runner and every descendant; remove its temporary files."""

@@ -19,11 +19,27 @@ class ProcessTree:
         self._seen: dict[int, psutil.Process] = {}
 
     def resident_bytes(self) -> int:
-        """Resident memory of all of them, in bytes."""
-        total = 0
+        """Resident memory of all of them, in bytes; what they share is counted for each."""
+        return self.usage()[0]
+
+    def usage(self) -> tuple[int, int]:
+        """As :meth:`resident_bytes`, and how many they are."""
+        total = count = 0
         for process in self.look():
             with suppress(psutil.Error):
                 total += process.memory_info().rss
+                count += 1
+        return total, count
+
+    def proportional_bytes(self) -> int:
+        """Memory of all of them with what is shared split among its users. Costs a millisecond a process and more."""
+        total = 0
+        for process in self.look():
+            with suppress(psutil.Error):
+                try:
+                    total += process.memory_full_info().pss
+                except psutil.AccessDenied:
+                    total += process.memory_info().rss
         return total
 
     def look(self) -> list[psutil.Process]:

@@ -158,7 +158,7 @@ class ForkedRunner:
             theirs.close()
             for descriptor in (event_end, output_end, order_end):
                 os.close(descriptor)
-        self._tree = ProcessTree(self._meet())
+        self.tree = ProcessTree(self._meet())
 
     def _meet(self) -> int:
         """Take the child's descriptor, and from it the process id it has here, whatever it has in its namespace."""
@@ -211,14 +211,10 @@ class ForkedRunner:
         """What the runner noted last."""
         return self._black_box.read()
 
-    def resident_bytes(self) -> int:
-        """Resident memory of the runner and everything it started, in bytes."""
-        return self._tree.resident_bytes()
-
     def end(self) -> None:
         """Have the warm process kill the runner, its group and everything it left behind; remove temporary files."""
         if not self._told_gone():
-            self._tree.kill()
+            self.tree.kill()
         os.close(self._pidfd)
         self._release()
         self._zygote.child_gone()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import errno
 import os
 import random
 import re
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from .blackbox import PlaceNotes
+from .denials import Refusal, refusal
 from .events import Emitter, clip
 
 _REPR_LIMIT = 4000
@@ -40,7 +40,8 @@ class Reporter:
         self._place = place
         self._root = self._cwd
         self._reports = {}  # type: dict[str, list[Any]]
-        self._too_big = False
+        self._writable = order["sandbox"] and order["sandbox"]["writable"]
+        self._refused: Refusal | None = None
         self.nodeid = ""
 
     # ----------------------------------------------------------------- set-up
@@ -112,7 +113,7 @@ class Reporter:
     def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
         """Tell that a test begins."""
         self.nodeid = self.name(item.nodeid)
-        self._too_big = False
+        self._refused = None
         self._emitter.send("started", nodeid=self.nodeid)
         yield
         self._place.enter("")
@@ -146,8 +147,7 @@ class Reporter:
         if call.excinfo is None or not report.failed:
             return
         error = call.excinfo.value
-        if isinstance(error, OSError) and error.errno == errno.EFBIG:
-            self._too_big = True
+        self._refused = self._refused or refusal(error, self._writable)
         frames = [str(entry.path) for entry in call.excinfo.traceback]
         lines = [entry.lineno + 1 for entry in call.excinfo.traceback if str(entry.path) == str(item.path)]
         self._emitter.send(
@@ -178,7 +178,8 @@ class Reporter:
         self._emitter.send(
             "verdict",
             nodeid=self.name(nodeid),
-            outcome="file too big" if self._too_big else merged_outcome(reports),
+            outcome=merged_outcome(reports),
+            refused=self._refused,
             duration_s=sum(report.duration for report in reports),
             output=clip("\n".join(_shown(reports)), self._output_limit),
         )

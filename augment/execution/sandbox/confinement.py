@@ -17,6 +17,7 @@ from augment.execution.runner.seccomp import FilterRules
 from augment.execution.sandbox.place import ETC, SYSTEM, Place, is_inside
 from augment.execution.sandbox.tiers import UIDS, Sandbox, Tier
 from augment.execution.source import RunnerKind
+from augment.execution.watch import MOST_PROCESSES
 from augment.seams import Limits
 
 _SHARED_MEMORY = 64 * 2**20
@@ -54,6 +55,11 @@ class TierConfinement:
     def forks(self) -> bool:
         """Whether a warm process may fork batches: each child must be able to leave the others behind."""
         return self.sandbox.tier is Tier.LANDLOCK or self.sandbox.per_batch
+
+    @property
+    def limits_files(self) -> bool:
+        """Whether temporary files are on a file system of limited size."""
+        return self.sandbox.tier is Tier.NAMESPACES
 
     def command(self, command: Sequence[str], kind: RunnerKind, scratch: Path) -> list[str]:
         """The command that starts ``command`` inside."""
@@ -107,6 +113,7 @@ class TierConfinement:
             "folders": [str(scratch), str(scratch / "home")],
             "landlock": self.sandbox.landlock,
             "grants": self._grants(cwd, scratch),
+            "writable": [path for path, right in self._grants(None, scratch) if right == "write"],
             "rules": self._rules(user)._asdict(),
             "limits": {"processes": self._processes(user, limits), "files": None},
         }
@@ -137,7 +144,7 @@ class TierConfinement:
         """The kernel counts by user: a limit needs a user, or a user namespace, that the batch has to itself."""
         if limits is None or not (user is not None or self.sandbox.user_namespace):
             return None
-        return limits.processes
+        return limits.processes or MOST_PROCESSES
 
     def _tmpfs(self, scratch: Path, limits: Limits | None) -> list[tuple[str, int, int]]:
         size = _temporary_bytes(limits)
