@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +14,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from augment.analysis import discover_project, project_targets, take_snapshot
+from augment.analysis import discover_project, take_snapshot
 from augment.commands.progress import PassDisplay
 from augment.commands.results import check_result_file, write_result_file
+from augment.commands.targets import choose_targets
 from augment.config import Settings, load_settings
-from augment.errors import ProjectError, SettingsError
+from augment.errors import SettingsError
 from augment.execution import LocalExecutor, find_interpreter, probe_interpreter, require_sandbox
 from augment.generation import GATES, GenerationPass, GenerationSettings, NullSink, PassResult, measure_baseline
 from augment.records import Admission, AdmissionState, Finding, Project, Target
@@ -83,7 +84,7 @@ def generate(
     probe_interpreter(interpreter)
     found = discover_project(project, interpreter)
     spec = _engine_spec(settings, without or [])
-    targets = _chosen(found, what or [])
+    targets = choose_targets(found, what or [], "tests can be written for")
     result = _run(found, targets, settings, _pass_settings(settings, without or []), spec)
     report = as_json(result)
     if json_file is not None:
@@ -125,38 +126,6 @@ def _engine_spec(settings: Settings, without: Sequence[str]) -> EngineSpec | Non
     if "model" in without or "model" not in settings.generator.generators:
         return None
     return engine_spec(settings.model)
-
-
-def _chosen(project: Project, what: Sequence[str]) -> list[Target]:
-    """The targets that the arguments name. Raises ProjectError for one that names nothing."""
-    problems: list[str] = []
-    targets = project_targets(
-        project, take_snapshot(project.root), on_problem=lambda file, why: problems.append(f"{file}: {why}")
-    )
-    for problem in problems:
-        typer.echo(f"skipped {problem}", err=True)
-    if not what:
-        return targets
-    chosen: dict[str, Target] = {}
-    for name in what:
-        matching = [target for target in targets if _matches(target, name, project)]
-        if not matching:
-            raise ProjectError(
-                f"{name} names no file, module or target of {project.root} that tests can be written for"
-            )
-        chosen |= {target.id: target for target in matching}
-    return list(chosen.values())
-
-
-def _matches(target: Target, name: str, project: Project) -> bool:
-    if ":" in name:
-        return target.id == name or target.id.startswith(f"{name}.")
-    path = Path(name)
-    with suppress(ValueError):
-        if path.is_absolute():
-            path = path.relative_to(project.root)
-    relative = path.as_posix().rstrip("/")
-    return target.file == relative or target.file.startswith(f"{relative}/") or target.module == name
 
 
 # --------------------------------------------------------------------------- running
