@@ -18,6 +18,7 @@ _GROUPS = ("config", "models")
 _MODULES = {
     "generate": ("generate",),
     "test": ("test",),
+    "mutate": ("mutate",),
     "review": ("accept", "reject"),
     "service": ("status", "stop"),
     "doctor": ("doctor",),
