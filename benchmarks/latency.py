@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,7 @@ from pathlib import Path
 from environments import copy_of, environment, quantile, source_release
 from watched import Service, quiet
 
-PEERS = ("pytest==9.2.0", "pytest-testmon==2.2.0", "pytest-watcher==0.6.3", "coverage==7.15.2")
+PEERS = ("pytest==9.2.0", "pytest-testmon==2.2.0", "pytest-watcher==0.6.3", "watchdog==6.0.0", "coverage==7.15.2")
 HEAVY = ("pandas==3.1.1", "scipy", "matplotlib")
 PAUSE_S = 1.0
 """Between two edits: what a tool does behind a verdict (recording, getting ready again) is not part of it."""
@@ -152,6 +154,8 @@ class Watcher:
     def verdict(self, failed: bool) -> float:
         """When the verdict of the test was on the output."""
         at = self.wait_for(lambda line: _tells(line, self._nodeid, failed), 60)
+        if math.isnan(at):
+            raise SystemExit(f"pytest-watcher gave no verdict of {self._nodeid}")
         self.wait_for(_is_summary, 60)
         return at
 
@@ -282,6 +286,7 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="Augment alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started here ends with us
     with tempfile.TemporaryDirectory(prefix="augment-latency-") as folder:
         scratch = Path(folder)
         subject = boltons() if options.project == "boltons" else heavy(scratch)
