@@ -15,7 +15,8 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 
 from augment.actors.base import cause_of
 from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
-from augment.records import Fault, FaultKind, Lane, Outcome, Verdict
+from augment.errors import AugmentError
+from augment.records import Fault, FaultKind, Lane, Outcome, Snapshot, Verdict
 from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, MutationResult, VerdictSink
 from augment.service import Lease
 
@@ -46,14 +47,15 @@ class CpuReservation:
 
     @contextlib.contextmanager
     def hold(self, *, wait: bool) -> Iterator[None]:
-        """Hold the CPU for the length of a block. With ``wait`` the block starts only when Ray has placed it."""
+        """Hold the CPU for the length of a block. With ``wait`` the block starts only when Ray has placed it; without,
+        Ray is asked meanwhile.
+        """
         with self._lock:
             self._users += 1
-            if self._group is None:
-                self._group = placement_group([{"CPU": 1}], name=self._name)
-            group = self._group
         try:
-            if wait and not group.wait(RESERVE_TIMEOUT_S):
+            if not wait:
+                threading.Thread(target=self._group_of_users, daemon=True).start()
+            elif (group := self._group_of_users()) is not None and not group.wait(RESERVE_TIMEOUT_S):
                 log.info("no free CPU after %.0f s; going on", RESERVE_TIMEOUT_S)
             yield
         finally:
@@ -63,6 +65,13 @@ class CpuReservation:
             timer = threading.Timer(LINGER_S, self._let_go)
             timer.daemon = True
             timer.start()
+
+    def _group_of_users(self) -> PlacementGroup | None:
+        """The reservation, made where there is none; None when everybody has gone meanwhile."""
+        with self._lock:
+            if self._group is None and self._users:
+                self._group = placement_group([{"CPU": 1}], name=self._name)
+            return self._group
 
     def _let_go(self) -> None:
         with self._lock:
@@ -79,6 +88,7 @@ class RayExecutor:
         self._namespace = namespace
         self._holder = holder
         self._governor: Any = None
+        self._executors: dict[int, Any] = {}
         self._reservations: dict[int, CpuReservation] = {}
         self._running: dict[str, int | None] = {}
         self._cancelled: set[str] = set()
@@ -117,6 +127,9 @@ class RayExecutor:
                 try:
                     return lease.slot, self._run_on(lease, work, do)
                 except ray.exceptions.RayError as error:
+                    cause = getattr(error, "cause", None)
+                    if isinstance(cause, AugmentError):  # what a person can mend, said by the executor itself
+                        raise cause from error
                     log.warning(
                         "executor %d was lost under %s (try %d): %s", lease.slot, work.id, attempt, cause_of(error)
                     )
@@ -172,7 +185,8 @@ class RayExecutor:
             self._running[work.id] = slot
             cancelled = work.id in self._cancelled
         method = executor.run if isinstance(work, Batch) else executor.mutate
-        items = method.options(num_returns="streaming", name=f"{work.lane.value}: {work.id}").remote(work)
+        options = {"num_returns": "streaming", "name": f"{work.lane.value}: {work.id}"}
+        items = method.options(**options).remote(_light(work) if isinstance(work, Batch) else work)
         if cancelled:
             executor.cancel.remote(work.id)
         for reference in items:
@@ -192,7 +206,16 @@ class RayExecutor:
         return self._governor
 
     def _executor(self, slot: int) -> Any:
-        return find_actor(executor_part(slot), self._namespace)
+        if slot not in self._executors:  # a handle stays good when the actor is restarted
+            self._executors[slot] = find_actor(executor_part(slot), self._namespace)
+        return self._executors[slot]
+
+
+def _light(batch: Batch) -> Batch:
+    """The batch without what its executor does not need: only a private copy is made from the list of files."""
+    if batch.private or batch.snapshot is None:
+        return batch
+    return replace(batch, snapshot=Snapshot(batch.snapshot.revision, {}))
 
 
 def _unrun(batch: Batch, fault: Fault, reported: Collection[str] = ()) -> BatchResult:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import deque
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from augment.records import (
 )
 from augment.seams import Event
 from augment.service import state_folder
-from augment.store import Reporter, Store
+from augment.store import KnownCopy, Reporter, Store
 
 CALL_TIMEOUT_S = 60.0
 """Longer than a restart of the actor takes; past it the caller is told instead of hanging."""
@@ -71,6 +73,9 @@ class ReporterActor(Shell):
         """Write what is pending (TASKS.md) and close the store."""
         self._reporter.close()
 
+
+MOST_UNDER_WAY = 256
+"""Writes that a coordinator may have handed over without waiting for any of them."""
 
 REPORTER_RETRIES = 5
 """Calls are delivered at least once, to idempotent methods; bounded, so that a broken store is an error, not a loop."""
@@ -276,3 +281,63 @@ class ReporterClient:
     def events(self, after: int, timeout_s: float) -> list[Event]:
         """Live events, waiting for the first."""
         return ray.get(self._handle().events.remote(after, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)
+
+
+class CoordinatorNotebook(ReporterClient):
+    """The reporter for whoever takes a save to its verdict: writes do not wait, and what is known is kept at hand.
+
+    Writes are carried out in the order in which they were given, so whatever ends the process leaves a prefix of them.
+    An error of a write is raised by a later call. Reads see every write that came before them. ``owned`` are the keys
+    of the memory that nobody else writes: they are read once.
+    """
+
+    def __init__(self, namespace: str, owned: Collection[str] = ()) -> None:
+        super().__init__(namespace)
+        self._owned = owned
+        self._under_way: deque[Any] = deque()
+        self._lock = threading.Lock()
+        self._known = KnownCopy()
+        self._own: dict[str, Any] = {}
+
+    def _write(self, method: str, *arguments: Any) -> Any:
+        with self._lock:
+            self._under_way.append(self._handle().write.remote(method, *arguments))
+            done = [self._under_way.popleft()] if len(self._under_way) > MOST_UNDER_WAY else []
+        if done:
+            ray.get(done, timeout=CALL_TIMEOUT_S)
+
+    def _read(self, method: str, *arguments: Any) -> Any:
+        self.settle()
+        return super()._read(method, *arguments)
+
+    def settle(self) -> None:
+        """Wait until every write is durable."""
+        with self._lock:
+            written = list(self._under_way)
+            self._under_way.clear()
+        if written:
+            ray.get(written, timeout=CALL_TIMEOUT_S)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON-ready value."""
+        if key in self._owned:
+            self._own[key] = value
+        super().remember(key, value)
+
+    def recall(self, key: str) -> Any:
+        """The value kept under ``key``, or None."""
+        if key not in self._owned:
+            return super().recall(key)
+        if key not in self._own:
+            self._own[key] = super().recall(key)
+        return self._own[key]
+
+    def known_coverage(self) -> CoverageReport:
+        """The newest coverage of every test; reads only what has changed since the last call."""
+        self._known.take(self._read("known_since", self._known.mark))
+        return self._known.coverage()
+
+    def latest_outcomes(self) -> dict[str, str]:
+        """nodeid -> newest outcome; reads only what has changed since the last call."""
+        self._known.take(self._read("known_since", self._known.mark))
+        return self._known.outcomes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import ray
@@ -11,11 +12,13 @@ from augment.actors.held_back import HeldBack
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE
 from augment.actors.pool import RayExecutor
-from augment.actors.reporter import ReporterClient
+from augment.actors.reporter import CoordinatorNotebook, ReporterClient
 from augment.analysis import Snapshots
 from augment.records import Project, Snapshot
 from augment.seams import Limits
 from augment.service import (
+    TESTED,
+    UNSETTLED,
     Coordinator,
     FlakinessChore,
     FlakinessPolicy,
@@ -54,11 +57,13 @@ class ServiceActor(Shell):
         end_with_threads()
         root = Path(project.root)
         executor, notebook = RayExecutor(namespace, SERVICE), ReporterClient(namespace)
+        self._notebook = CoordinatorNotebook(namespace, owned=(TESTED, UNSETTLED))
+        self._sources = Sources(state_folder(root) / "sources")
         self._coordinator = Coordinator(
             project,
             executor,
-            notebook,
-            Sources(state_folder(root) / "sources"),
+            self._notebook,
+            self._sources,
             limits=limits,
             parallel=parallel,
             retries=retries,
@@ -76,8 +81,9 @@ class ServiceActor(Shell):
         # The watcher reports changes only: after a restart the present state must be looked at here.
         self._coordinator.revision(Snapshots(root).take())
 
-    def revision(self, snapshot: Snapshot) -> None:
-        """See :meth:`Coordinator.revision`."""
+    def revision(self, snapshot: Snapshot, contents: Mapping[str, bytes]) -> None:
+        """See :meth:`Coordinator.revision`. ``contents`` are sources of it, by hash, that were read with it."""
+        self._sources.offer(contents)
         self._coordinator.revision(snapshot)
 
     def wait_idle(self, timeout_s: float) -> bool:
@@ -89,6 +95,7 @@ class ServiceActor(Shell):
         self._coordinator.stop()
         self._idle.stop()
         self._batches.close()
+        self._notebook.settle()
 
     def _why_not_idle(self) -> str:
         return self._held_back.why() if self._coordinator.wait_idle(0.0) else "a save is being tested"

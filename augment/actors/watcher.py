@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -29,7 +30,9 @@ class WatcherActor(Shell):
         start_logging(Path(log_dir), WATCHER, log_level)
         end_with_threads()
         self._namespace = namespace
-        self._watcher = Watcher(Path(root), Snapshots(Path(root)), self._report, log.warning)
+        self._service: Any = None
+        self._snapshots = Snapshots(Path(root))
+        self._watcher = Watcher(Path(root), self._snapshots, self._report, log.warning)
         self._watcher.start()
 
     def stop(self) -> None:
@@ -37,5 +40,7 @@ class WatcherActor(Shell):
         self._watcher.stop()
 
     def _report(self, snapshot: Snapshot) -> None:
+        if self._service is None:  # a handle stays good when the actor is restarted
+            self._service = find_actor(SERVICE, self._namespace)
+        self._service.revision.remote(snapshot, self._snapshots.contents())
         log.info("revision %s: %d files", snapshot.revision, len(snapshot.files))
-        find_actor(SERVICE, self._namespace).revision.remote(snapshot)

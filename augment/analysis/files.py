@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,8 @@ SKIPPED_SUFFIXES = (".tmp", ".pyc", ".pyo", ".swp", ".swx", "~", ".egg-info")
 SKIPPED_FILES = frozenset({"TASKS.md", ".coverage"})
 """In the root only. Augment itself writes TASKS.md; counting it would make every report a new revision."""
 
+CONTENTS_BYTES = 4 * 2**20
+
 RACY_NS = 50_000_000
 """A file written this shortly before it was read may change again without a new time stamp, so it is read again."""
 
@@ -45,12 +47,25 @@ class IgnoreFile:
         return self.said[path]
 
 
+_Rules = tuple[tuple[str, IgnoreFile], ...]
+_Stamp = tuple[int, int, int, int]
+
+
 @dataclass
 class SnapshotCache:
     """What an earlier look found: lets an unchanged file be told by its stat alone."""
 
-    hashes: dict[str, tuple[tuple[int, int, int, int], str]] = field(default_factory=dict)
+    hashes: dict[str, tuple[_Stamp, str]] = field(default_factory=dict)
     ignores: dict[str, IgnoreFile] = field(default_factory=dict)
+    folders: dict[str, _Rules] = field(default_factory=dict)
+    """The folders that belong to the project, as of the last full look, with the ignore files that count there."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """Python sources that were read by the last look, by hash, as far as there is room."""
+    room: int = 0
+
+    def forget_contents(self) -> None:
+        """Before a new look."""
+        self.contents, self.room = {}, CONTENTS_BYTES
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ class _Folder:
     """A folder to look into; ``rules`` are the ignore files above it, the deepest last, with their folders."""
 
     path: str
-    rules: tuple[tuple[str, IgnoreFile], ...]
+    rules: _Rules
 
 
 def list_files(root: Path | str) -> list[str]:
@@ -73,19 +88,16 @@ def list_files(root: Path | str) -> list[str]:
 def take_snapshot(root: Path | str, cache: SnapshotCache | None = None) -> Snapshot:
     """The project's files by content. ``cache`` is used and brought up to date, so keep it between calls."""
     cache = cache if cache is not None else SnapshotCache()
-    base, known, now = Path(root), cache.hashes, time.time_ns()
-    fresh: dict[str, tuple[tuple[int, int, int, int], str]] = {}
+    base, now = Path(root), time.time_ns()
+    fresh: dict[str, tuple[_Stamp, str]] = {}
     files: dict[str, str] = {}
+    cache.forget_contents()
     for path, info in _walk(base, cache):
-        key = (info.st_mtime_ns, info.st_size, info.st_ino, info.st_ctime_ns)
-        entry = known.get(path)
-        if entry is None or entry[0] != key:
-            digest = _hash_of(base / path)
-            if digest is None:
-                continue
-            entry = (key, digest)
+        entry = _entry_of(base, path, info, cache)
+        if entry is None:
+            continue
         files[path] = entry[1]
-        if now - max(info.st_mtime_ns, info.st_ctime_ns) > RACY_NS:
+        if _is_settled(info, now):
             fresh[path] = entry
     cache.hashes = fresh
     return Snapshot.of(files)
@@ -97,29 +109,97 @@ class Snapshots:
     def __init__(self, root: Path | str) -> None:
         self._root = Path(root)
         self._cache = SnapshotCache()
+        self._last: Snapshot | None = None
 
     def take(self) -> Snapshot:
         """The project as it is now."""
-        return take_snapshot(self._root, self._cache)
+        return self._keep(take_snapshot(self._root, self._cache))
+
+    def look(self, paths: Collection[str]) -> Snapshot:
+        """The project as it is now, where only these files (relative paths) may have changed since the last look.
+
+        Costs a stat and a read of each of them. Falls back to a full look where a path is a folder or decides which
+        files belong to the project.
+        """
+        if self._last is None or any(self._reshapes(path) for path in paths):
+            return self.take()
+        files = dict(self._last.files)
+        self._cache.forget_contents()
+        for path in paths:
+            self._look_at(path, files)
+        return self._last if files == self._last.files else self._keep(Snapshot.of(files))
+
+    def contents(self) -> dict[str, bytes]:
+        """Python sources that the last look has read, by hash, at most 4 MiB: they are of exactly its revision."""
+        return self._cache.contents
+
+    def _keep(self, snapshot: Snapshot) -> Snapshot:
+        self._last = snapshot
+        return snapshot
+
+    def _reshapes(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if name in (".gitignore", "pyvenv.cfg") or path in self._cache.folders:
+            return True
+        if name == "__init__.py" and folder.rpartition("/")[2] in OUTPUT_FOLDERS:
+            return True
+        return (self._root / path).is_dir() and _is_wanted_folder(name)
+
+    def _look_at(self, path: str, files: dict[str, str]) -> None:
+        folder, _, name = path.rpartition("/")
+        rules = self._cache.folders.get(folder)
+        files.pop(path, None)
+        if rules is None or not _is_wanted(name, path) or _ignored(path, rules):
+            return
+        info = _regular(self._root / path)
+        entry = None if info is None else _entry_of(self._root, path, info, self._cache)
+        if info is None or entry is None:
+            return
+        files[path] = entry[1]
+        self._cache.hashes.pop(path, None)
+        if _is_settled(info, time.time_ns()):
+            self._cache.hashes[path] = entry
 
 
-def _hash_of(path: Path) -> str | None:
-    """The content hash, None for a file that vanished or may not be read."""
+def _entry_of(root: Path, path: str, info: os.stat_result, cache: SnapshotCache) -> tuple[_Stamp, str] | None:
+    """Stamp and content hash of a file, from the cache where it is unchanged; None when it cannot be read."""
+    stamp = (info.st_mtime_ns, info.st_size, info.st_ino, info.st_ctime_ns)
+    known = cache.hashes.get(path)
+    if known is not None and known[0] == stamp:
+        return known
     try:
-        return content_hash(path.read_bytes())
+        data = (root / path).read_bytes()
+    except OSError:  # it vanished, or may not be read
+        return None
+    digest = content_hash(data)
+    if path.endswith((".py", ".pyi")) and len(data) <= cache.room:
+        cache.contents[digest] = data
+        cache.room -= len(data)
+    return stamp, digest
+
+
+def _is_settled(info: os.stat_result, now_ns: int) -> bool:
+    return now_ns - max(info.st_mtime_ns, info.st_ctime_ns) > RACY_NS
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    try:
+        info = path.stat()
     except OSError:
         return None
+    return info if stat.S_ISREG(info.st_mode) else None
 
 
 def _walk(root: Path, cache: SnapshotCache) -> Iterator[tuple[str, os.stat_result]]:
     pending = [_Folder("", ())]
+    cache.folders = {}
     while pending:
         folder = pending.pop()
         entries = _entries(root / folder.path)
         names = {entry.name for entry in entries}
         if folder.path and _is_foreign(folder.path, names):
             continue
-        rules = _rules_of(root, folder, names, cache)
+        rules = cache.folders[folder.path] = _rules_of(root, folder, names, cache)
         for entry in entries:
             path = f"{folder.path}/{entry.name}" if folder.path else entry.name
             if _is_folder(entry):
@@ -173,7 +253,7 @@ def _is_wanted(name: str, path: str) -> bool:
     return path not in SKIPPED_FILES
 
 
-def _rules_of(root: Path, folder: _Folder, names: set[str], cache: SnapshotCache) -> tuple[tuple[str, IgnoreFile], ...]:
+def _rules_of(root: Path, folder: _Folder, names: set[str], cache: SnapshotCache) -> _Rules:
     """The ignore files that count in ``folder``, its own included."""
     if ".gitignore" not in names:
         return folder.rules
@@ -188,7 +268,7 @@ def _rules_of(root: Path, folder: _Folder, names: set[str], cache: SnapshotCache
     return (*folder.rules, (folder.path, known))
 
 
-def _ignored(path: str, rules: tuple[tuple[str, IgnoreFile], ...]) -> bool:
+def _ignored(path: str, rules: _Rules) -> bool:
     for folder, rule in reversed(rules):
         verdict = rule.verdict(path[len(folder) + 1 :] if folder else path)
         if verdict is not None:

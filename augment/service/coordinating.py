@@ -41,10 +41,12 @@ from augment.seams import Batch, BatchResult, Executor, Limits, Memory, ReportSi
 from augment.service.deciding import decision_of
 from augment.service.planning import (
     coverage_after,
+    files_changed,
     files_that_count,
     merged,
     missing_tests,
     reason_for,
+    sources_of,
     split_by_file,
     vanished_tests,
     with_unsettled,
@@ -62,6 +64,10 @@ TESTED = "tested"
 UNSETTLED = "unsettled"
 """Memory key: tests of the run in progress. Whatever ends it early, their newest verdicts may be of a revision that is
 gone, even when the project is back at the last one that was tested."""
+
+MANY_FILES = 300
+"""More changed Python files than this, as a switch of branches brings, are not compared: reading and parsing 10,000 old
+and new ones takes half a minute, and what they touch is nearly everything anyway."""
 
 SPLIT_FROM = 40
 """Fewer tests than this run in one batch: starting another process costs more than it saves."""
@@ -203,11 +209,17 @@ class Coordinator:
         if same and not unsettled and not self._surroundings.differ():
             self._tested = snapshot
             return
-        self._sources.keep(self._root, [(p, h) for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
-        plan = self._plan(tested, snapshot, unsettled)
+        sources = sources_of(snapshot)
+        capturing = threading.Thread(target=self._sources.capture, args=(self._root, sources))
+        capturing.start()
+        plan = self._plan_everything(tested, snapshot)
+        if plan is None:
+            capturing.join()  # to tell what changed takes the sources; to run everything does not
+            assert tested is not None
+            plan = self._plan(tested, snapshot, unsettled)
         measured = CoverageReport()
         if plan.nodeids or plan.change is None:
-            self._notebook.remember(UNSETTLED, list(plan.nodeids))
+            self._notebook.remember(UNSETTLED, list(plan.nodeids or plan.whole))
             results = self._run(plan, snapshot)
             if results is None:
                 return
@@ -215,11 +227,13 @@ class Coordinator:
         elif plan.change:
             self._decided(plan, snapshot, None)
         self._record(plan, snapshot, measured)
+        capturing.join()
+        self._sources.settle()
         self._surroundings.settle()
         self._notebook.remember(TESTED, dict(snapshot.files))
         self._notebook.remember(UNSETTLED, [])
         self._tested = snapshot
-        self._sources.prune([h for p, h in snapshot.files.items() if p.endswith((".py", ".pyi"))])
+        self._sources.prune([digest for _, digest in sources])
 
     def _recall_tested(self) -> Snapshot | None:
         files = self._notebook.recall(TESTED)
@@ -227,10 +241,18 @@ class Coordinator:
 
     # ----------------------------------------------------------------- planning
 
-    def _plan(self, tested: Snapshot | None, snapshot: Snapshot, unsettled: Sequence[str]) -> RunPlan:
+    def _plan_everything(self, tested: Snapshot | None, snapshot: Snapshot) -> RunPlan | None:
+        """To run all tests, where nothing is known or too much has changed to ask what it touches; else None."""
+        files = frozenset(filter(is_test_file, snapshot.files))
         if tested is None:
-            files = frozenset(filter(is_test_file, snapshot.files))
             return RunPlan("first look at the project: all its tests", (), files)
+        changed = files_changed(tested, snapshot)
+        if len(changed) <= MANY_FILES:
+            return None
+        reason = f"{len(changed):,} Python files changed at once: all tests"
+        return RunPlan(reason, (), files | frozenset(filter(is_test_file, changed)))
+
+    def _plan(self, tested: Snapshot, snapshot: Snapshot, unsettled: Sequence[str]) -> RunPlan:
         coverage = self._notebook.known_coverage()
         outcomes = self._notebook.latest_outcomes()
         change = compare(

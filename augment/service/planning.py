@@ -177,6 +177,17 @@ def files_that_count(change: ProjectChange) -> list[str]:
     ]
 
 
+def sources_of(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """The Python files of a revision, with their content hashes."""
+    return [(path, digest) for path, digest in snapshot.files.items() if path.endswith((".py", ".pyi"))]
+
+
+def files_changed(old: Snapshot, new: Snapshot) -> list[str]:
+    """Python files that were added, changed or deleted between two revisions."""
+    changed = dict(sources_of(old)).items() ^ dict(sources_of(new)).items()
+    return sorted({path for path, _ in changed})
+
+
 def _count(number: int, what: str) -> str:
     if not number:
         return ""

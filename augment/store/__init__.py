@@ -7,6 +7,7 @@ from augment.store.database import StoreError
 from augment.store.durable import UnknownJobError
 from augment.store.flakiness import UnknownTestError
 from augment.store.junit import junit_xml
+from augment.store.known import ChangeLog, Differing, KnownChanges, KnownCopy
 from augment.store.ledger import UnknownAdmissionError
 from augment.store.reporter import Reporter
 from augment.store.runs import Recorded, UnknownRunError
@@ -15,6 +16,10 @@ from augment.store.store import Store
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ChangeLog",
+    "Differing",
+    "KnownChanges",
+    "KnownCopy",
     "Recorded",
     "Reporter",
     "SchemaError",

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from augment.records import FileCoverage
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def in_parts(keys: Iterable[str], size: int = 500) -> Iterator[list[str]]:
+    """``keys`` in lists that fit into one SQL statement each."""
+    keys = iter(keys)
+    while part := list(islice(keys, size)):
+        yield part
 
 
 def essence(output: str) -> str:

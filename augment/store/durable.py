@@ -6,15 +6,15 @@ Every function takes the connection of a transaction that the caller owns.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Column, Connection, Row, Table, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
 from augment.records import Coverage, CoverageReport, FileCoverage, Job, JobState, Lane
-from augment.store.coding import pack_coverage, pack_text, unpack_coverage, unpack_text
+from augment.store.coding import in_parts, pack_coverage, pack_text, unpack_coverage, unpack_text
 from augment.store.schema import file_coverage, jobs, memory, test_coverage, test_inputs
 
 _URGENCY = {lane.value: urgency for urgency, lane in enumerate(Lane)}
@@ -143,15 +143,17 @@ def _put_files(conn: Connection, revision: str, kind: str, files: Coverage) -> N
         conn.execute(statement.on_conflict_do_update(index_elements=["kind", "file"], set_=row))
 
 
-def get_coverage(conn: Connection) -> CoverageReport:
-    """All that is known."""
+def get_coverage(
+    conn: Connection, names: Collection[str] | None = None, paths: Collection[str] | None = None
+) -> CoverageReport:
+    """All that is known, or what is known of these tests (or reading modules) and files."""
     tests: Mapping[str, Coverage] = {
-        row.nodeid: unpack_coverage(row.data) for row in conn.execute(select(test_coverage)).all()
+        row.nodeid: unpack_coverage(row.data) for row in _rows(conn, test_coverage, test_coverage.c.nodeid, names)
     }
     files: dict[str, dict[str, FileCoverage]] = {_IMPORTS: {}, _POSSIBLE: {}}
-    for row in conn.execute(select(file_coverage)):
+    for row in _rows(conn, file_coverage, file_coverage.c.file, paths):
         files[row.kind].update(unpack_coverage(row.data))
-    inputs = conn.execute(select(test_inputs)).all()
+    inputs = _rows(conn, test_inputs, test_inputs.c.nodeid, names)
     return CoverageReport(
         tests,
         files[_IMPORTS],
@@ -159,6 +161,12 @@ def get_coverage(conn: Connection) -> CoverageReport:
         {row.nodeid: unpack_coverage(row.support) for row in inputs if row.support is not None},
         {row.nodeid: frozenset(json.loads(unpack_text(row.reads))) for row in inputs if row.reads is not None},
     )
+
+
+def _rows(conn: Connection, table: Table, key: Column[Any], wanted: Collection[str] | None) -> list[Row[Any]]:
+    if wanted is None:
+        return list(conn.execute(select(table)))
+    return [row for part in in_parts(wanted) for row in conn.execute(select(table).where(key.in_(part)))]
 
 
 def forget_coverage(conn: Connection, nodeids: Sequence[str]) -> None:

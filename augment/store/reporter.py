@@ -30,6 +30,7 @@ from augment.records import (
 from augment.seams import Event
 from augment.store import tasks_md
 from augment.store.events import EventHub
+from augment.store.known import ChangeLog, KnownChanges
 from augment.store.results import ResultFiles
 from augment.store.runs import fault_json
 from augment.store.store import Store
@@ -38,6 +39,7 @@ from augment.store.tasks_md import SectionState
 _LOG = logging.getLogger(__name__)
 _HEALTH_KEY = "reporter.health"
 _MODEL_STATES = ("loading", "ready", "off", "failed")
+_SETTLE_S = 0.5
 T = TypeVar("T")
 
 
@@ -70,6 +72,7 @@ class Reporter:
         self._clock = clock
         self._results = ResultFiles(results_dir, keep_results)
         self._hub = EventHub(clock=clock)
+        self._changes = ChangeLog()
         self._started_at = clock()
         self._file_trouble: set[str] = set()
         self._flushing = threading.Lock()
@@ -111,6 +114,7 @@ class Reporter:
             event = _verdict_event(run_id, recorded.run["lane"], verdict)
             self._hub.publish("verdict", event | {"muted": verdict.nodeid in recorded.muted})
         if recorded.fresh:
+            self._changes.note(verdict.nodeid for verdict in recorded.fresh)
             self._stale.set()
 
     def run_finished(self, run_id: str, finished_at: float) -> None:
@@ -122,6 +126,7 @@ class Reporter:
     def coverage(self, revision: str, report: CoverageReport) -> None:
         """Replace what is known of each test, file's imports and possible lines that ``report`` has."""
         self._store.put_coverage(revision, report)
+        self._changes.note_coverage(report)
 
     def admitted(self, admissions: Sequence[Admission]) -> None:
         """Keep admissions and announce those that are new."""
@@ -324,6 +329,7 @@ class Reporter:
     def forget_tests(self, nodeids: Sequence[str]) -> None:
         """Drop tests that no longer exist from the coverage and the list of tests. Their history stays."""
         self._store.forget_tests(nodeids)
+        self._changes.note(nodeids)
         self._stale.set()
 
     def decisions(self, limit: int = 20) -> list[Decision]:
@@ -333,6 +339,10 @@ class Reporter:
     def latest_outcomes(self) -> dict[str, str]:
         """nodeid -> newest outcome of every known test."""
         return self._store.latest_outcomes()
+
+    def known_since(self, mark: str) -> KnownChanges:
+        """What changed of coverage and outcomes since ``mark``; everything for a mark that is not known, such as ''."""
+        return self._store.known_changes(self._changes.since(mark))
 
     # ----------------------------------------------------------------------- files
 
@@ -383,6 +393,8 @@ class Reporter:
     def _keep_files_current(self, every_s: float) -> None:
         while not self._closing.is_set():
             self._stale.wait()
+            # Not at once: the first record of a run is followed by its verdicts, which this would hold up.
+            self._closing.wait(min(_SETTLE_S, every_s))
             self._stale.clear()
             self.flush()
             self._closing.wait(every_s)

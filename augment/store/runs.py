@@ -7,7 +7,7 @@ columns that each write moves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
 from augment.records import Outcome, Run, Verdict
-from augment.store.coding import essence, pack_text, unpack_text
+from augment.store.coding import essence, in_parts, pack_text, unpack_text
 from augment.store.schema import flaky, outputs, runs, tests, verdicts
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
@@ -324,10 +324,11 @@ def known_tests(
     ]
 
 
-def newest_outcomes(conn: Connection) -> dict[str, str]:
-    """nodeid -> newest outcome of every known test."""
+def newest_outcomes(conn: Connection, nodeids: Collection[str] | None = None) -> dict[str, str]:
+    """nodeid -> newest outcome of every known test, or of those among ``nodeids``."""
     query = select(tests.c.nodeid, tests.c.outcome).where(tests.c.known, tests.c.outcome.is_not(None))
-    return {row.nodeid: row.outcome for row in conn.execute(query)}
+    queries = [query] if nodeids is None else [query.where(tests.c.nodeid.in_(part)) for part in in_parts(nodeids)]
+    return {row.nodeid: row.outcome for each in queries for row in conn.execute(each)}
 
 
 def totals(conn: Connection) -> dict[str, int]:

@@ -26,6 +26,7 @@ from augment.records import (
 )
 from augment.store import durable, flakiness, ledger, runs, selections
 from augment.store.database import Database
+from augment.store.known import Differing, KnownChanges
 from augment.store.runs import Recorded
 
 _FAILING_SHOWN = 200
@@ -123,6 +124,15 @@ class Store:
         """nodeid -> newest outcome of every known test; *fault* only where a test never came to a real one."""
         with self._db.read() as conn:
             return runs.newest_outcomes(conn)
+
+    def known_changes(self, differing: Differing) -> KnownChanges:
+        """What is known of the tests and files that differ, in one consistent view."""
+        names, files = differing.names, differing.files
+        with self._db.read() as conn:
+            coverage, outcomes = durable.get_coverage(conn, names, files), runs.newest_outcomes(conn, names)
+        return KnownChanges(
+            differing.mark, names is None, coverage, outcomes, names or frozenset(), files or frozenset()
+        )
 
     def forget_tests(self, nodeids: Sequence[str]) -> None:
         """Drop tests that no longer exist from the coverage and the list of tests. Their history stays."""

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,30 @@ def test_ten_thousand_unchanged_files_take_less_than_a_second(tmp_path):
     snapshot = snapshots.take()
     assert time.perf_counter() - started < 1.0
     assert len(snapshot.files) == 10_001
+
+
+def test_a_look_at_the_named_files_finds_what_a_full_look_finds(tmp_path: Path) -> None:
+    for name in ("a.py", "pkg/b.py", "pkg/c.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    snapshots = Snapshots(tmp_path)
+    snapshots.take()
+    (tmp_path / "a.py").write_text("x = 2\n")
+    (tmp_path / "pkg" / "c.py").unlink()
+    (tmp_path / "pkg" / "d.py").write_text("x = 3\n")
+    (tmp_path / "x.log").write_text("noise")
+    looked = snapshots.look(["a.py", "pkg/c.py", "pkg/d.py", "x.log", "pkg/__pycache__/a.pyc"])
+    assert looked == Snapshots(tmp_path).take()
+    assert set(snapshots.contents().values()) == {b"x = 2\n", b"x = 3\n"}
+
+
+def test_a_look_sees_everything_where_a_path_decides_what_belongs_to_the_project(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    snapshots = Snapshots(tmp_path)
+    snapshots.take()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "b.py").write_text("x = 1\n")
+    assert set(snapshots.look(["new"]).files) == {"a.py", "new/b.py"}
+    (tmp_path / ".gitignore").write_text("new/\n")
+    assert set(snapshots.look([".gitignore"]).files) == {"a.py", ".gitignore"}
