@@ -18,6 +18,7 @@ from augment.records import Project, Snapshot
 from augment.seams import Limits
 from augment.service import (
     TESTED,
+    TESTED_REVISION,
     UNSETTLED,
     Coordinator,
     FlakinessChore,
@@ -57,7 +58,7 @@ class ServiceActor(Shell):
         end_with_threads()
         root = Path(project.root)
         executor, notebook = RayExecutor(namespace, SERVICE), ReporterClient(namespace)
-        self._notebook = CoordinatorNotebook(namespace, owned=(TESTED, UNSETTLED))
+        self._notebook = CoordinatorNotebook(namespace, owned=(TESTED, TESTED_REVISION, UNSETTLED))
         self._sources = Sources(state_folder(root) / "sources")
         self._coordinator = Coordinator(
             project,

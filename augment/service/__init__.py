@@ -1,6 +1,6 @@
 """The plain classes behind the actors: watching, planning, coordinating, writing, resources and governing. No Ray."""
 
-from augment.service.coordinating import TESTED, UNSETTLED, Coordinator, Notebook
+from augment.service.coordinating import TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.idle import IdleLoop, Ranked
 from augment.service.rerun_batches import RerunBatches
@@ -13,6 +13,7 @@ from augment.service.writing import TARGETS_AT_ONCE, ModelState, Writer
 __all__ = [
     "TARGETS_AT_ONCE",
     "TESTED",
+    "TESTED_REVISION",
     "UNSETTLED",
     "Coordinator",
     "FlakinessChore",

@@ -61,6 +61,9 @@ log = logging.getLogger(__name__)
 TESTED = "tested"
 """Memory key: the files of the last revision whose verdicts are complete."""
 
+TESTED_REVISION = "tested revision"
+"""Memory key: its name alone, for whoever asks often; the files of 10,000 are a megabyte."""
+
 UNSETTLED = "unsettled"
 """Memory key: tests of the run in progress. Whatever ends it early, their newest verdicts may be of a revision that is
 gone, even when the project is back at the last one that was tested."""
@@ -207,7 +210,7 @@ class Coordinator:
         unsettled = self._notebook.recall(UNSETTLED) or []
         same = tested is not None and tested.revision == snapshot.revision
         if same and not unsettled and not self._surroundings.differ():
-            self._tested = snapshot
+            self._settled(snapshot)
             return
         sources = sources_of(snapshot)
         capturing = threading.Thread(target=self._sources.capture, args=(self._root, sources))
@@ -232,8 +235,14 @@ class Coordinator:
         self._surroundings.settle()
         self._notebook.remember(TESTED, dict(snapshot.files))
         self._notebook.remember(UNSETTLED, [])
-        self._tested = snapshot
+        self._settled(snapshot)
         self._sources.prune([digest for _, digest in sources])
+
+    def _settled(self, snapshot: Snapshot) -> None:
+        """The newest verdicts are of this revision."""
+        self._tested = snapshot
+        if self._notebook.recall(TESTED_REVISION) != snapshot.revision:
+            self._notebook.remember(TESTED_REVISION, snapshot.revision)
 
     def _recall_tested(self) -> Snapshot | None:
         files = self._notebook.recall(TESTED)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from augment.errors import AugmentError
 from augment.records import Activity, Snapshot
-from augment.service.coordinating import TESTED, Notebook
+from augment.service.coordinating import TESTED_REVISION, Notebook
 from augment.service.watching import SnapshotSource
 
 log = logging.getLogger(__name__)
@@ -116,5 +116,4 @@ class IdleLoop:
 
     def _is_tested(self, revision: str) -> bool:
         """Whether this is the revision whose verdicts are complete (a new save changes that at the end of its run)."""
-        files = self._notebook.recall(TESTED)
-        return isinstance(files, dict) and Snapshot.of(files).revision == revision
+        return bool(self._notebook.recall(TESTED_REVISION) == revision)

@@ -14,7 +14,7 @@ from augment.analysis import project_targets
 from augment.errors import AugmentError
 from augment.records import Activity, CoverageReport, Job, JobState, Lane, Project, Snapshot, Target, new_id
 from augment.seams import Engine
-from augment.service.coordinating import TESTED, Notebook
+from augment.service.coordinating import TESTED_REVISION, Notebook
 from augment.service.planning import idle_jobs
 from augment.service.watching import SnapshotSource
 
@@ -88,6 +88,7 @@ class Writer:
         self._clock = clock
         self._stopping = threading.Event()
         self._said = ""
+        self._exhausted = ("", "")
         self._thread = threading.Thread(target=self._work, name="augment-writer", daemon=True)
 
     def start(self) -> None:
@@ -116,23 +117,24 @@ class Writer:
             self._say(f"waiting: {reason}")
             return False
         model = self._model()
-        snapshot = self._snapshots.take()
         if model.state == "loading":
             self._say("waiting for the model to load")
             return False
-        if not self._is_tested(snapshot):
+        # A look at the project costs a stat of every file, and its targets a parse: not while nothing can have changed.
+        tested = str(self._notebook.recall(TESTED_REVISION) or "")
+        if (tested, model.state) == self._exhausted and not self._notebook.pending_jobs(1):
+            return False
+        snapshot = self._snapshots.take()
+        if snapshot.revision != tested:
             return False
         targets = {target.id: target for target in project_targets(self._project, snapshot)}
         jobs = self._next_jobs(targets)
         if not jobs:
+            self._exhausted = (tested, model.state)
             self._say("nothing left to write: every target was worked on")
             return False
         self._write(snapshot, jobs, targets, model)
         return True
-
-    def _is_tested(self, snapshot: Snapshot) -> bool:
-        files = self._notebook.recall(TESTED)
-        return isinstance(files, dict) and Snapshot.of(files).revision == snapshot.revision
 
     def _next_jobs(self, targets: dict[str, Target]) -> list[Job]:
         """The most urgent job and others of its module; jobs whose target is gone or that failed too often go."""

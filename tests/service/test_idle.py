@@ -7,7 +7,7 @@ from pathlib import Path
 from augment.analysis import Snapshots
 from augment.errors import ProjectError
 from augment.records import Snapshot
-from augment.service.coordinating import TESTED
+from augment.service.coordinating import TESTED_REVISION
 from augment.service.idle import IdleLoop, Ranked, ShouldStop
 from augment.store import Reporter
 
@@ -42,7 +42,7 @@ class Broken:
 
 
 def tested(root: Path, reporter: Reporter) -> None:
-    reporter.remember(TESTED, dict(Snapshots(root).take().files))
+    reporter.remember(TESTED_REVISION, Snapshots(root).take().revision)
 
 
 def test_the_most_urgent_chore_is_finished_before_the_next_has_its_turn(root: Path, reporter: Reporter) -> None:

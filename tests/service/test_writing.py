@@ -10,7 +10,7 @@ from augment.errors import ModelError
 from augment.records import CoverageReport, FileCoverage, Job, Lane, Project, Snapshot, Target
 from augment.seams import Completion, Engine, Request
 from augment.service import ModelState, Writer
-from augment.service.coordinating import TESTED
+from augment.service.coordinating import TESTED_REVISION
 from augment.store import Reporter
 
 
@@ -48,7 +48,7 @@ def writer(
 
 
 def tested(root: Path, reporter: Reporter) -> None:
-    reporter.remember(TESTED, dict(Snapshots(root).take().files))
+    reporter.remember(TESTED_REVISION, Snapshots(root).take().revision)
 
 
 def test_jobs_of_the_most_urgent_module_go_first_and_together(root: Path, project: Project, reporter: Reporter) -> None:
