@@ -117,7 +117,7 @@ class PrimedRunners:
     def __init__(self, depth: int = 1, idle_s: float = 300.0) -> None:
         self._depth = depth
         self._idle_s = idle_s
-        self._idle: dict[RunnerKind, list[tuple[FreshRunner, int]]] = {}
+        self._idle: dict[RunnerKind, list[tuple[FreshRunner, str]]] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="augment-runners")
@@ -151,7 +151,7 @@ class PrimedRunners:
     def learn(self, kind: RunnerKind, modules: Sequence[str]) -> None:
         """A fresh process imports what it needs itself."""
 
-    def _keep(self, kind: RunnerKind, stamp: int, started: Future[FreshRunner]) -> None:
+    def _keep(self, kind: RunnerKind, stamp: str, started: Future[FreshRunner]) -> None:
         if started.cancelled() or started.exception() is not None:
             return  # the next take starts one itself and tells its caller what is wrong
         runner = started.result()

@@ -43,6 +43,8 @@ class Ledger:
         self.ready = False
         self.done = False
         self.missing: list[str] = []
+        self.imported: list[str] = []
+        """Modules from outside the project that the batch imported, beyond those that the runner had."""
         self._batch = batch
         self._coverage = coverage
         self._sink = on_verdict
@@ -73,6 +75,7 @@ class Ledger:
             "file": self._coverage.add,
             "inputs": self._coverage.add_inputs,
             "files": self._on_files,
+            "imported": self._on_imported,
             "done": self._on_done,
         }
 
@@ -134,6 +137,9 @@ class Ledger:
         self._observations.append(
             Observation(event["nodeid"], event["slot"], event["type"], event["repr"], event["literal"])
         )
+
+    def _on_imported(self, event: Event) -> None:
+        self.imported = [str(name) for name in event["modules"]]
 
     def _on_done(self, event: Event) -> None:
         self.done = True

@@ -249,6 +249,9 @@ class LocalExecutor:
                 rounds = []
             else:
                 rounds = ledger.remaining_rounds()
+        if ledger.imported:
+            self._source.learn(work.kind, ledger.imported)
+            self._source.refill(work.kind)
 
     def _attempt(self, work: _Work, rounds: Rounds) -> tuple[Loss | None, float]:
         work.ledger.next_attempt()
@@ -360,6 +363,7 @@ def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str,
         "shuffle_seed": batch.shuffle_seed,
         "share": None if batch.share is None else asdict(batch.share),
         "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
+        "learn": batch.trusted and not work.mutate,
         "nice": 0 if batch.lane is Lane.FAST else _BACKGROUND_NICENESS,
         "cpu_s": batch.limits.cpu_s,
         "file_bytes": batch.limits.file_bytes,

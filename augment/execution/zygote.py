@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from augment.execution.blackbox import BlackBox
 from augment.execution.environment import make_scratch, runner_environment
 from augment.execution.fresh import MAIN
 from augment.execution.source import RunnerKind
+from augment.execution.staleness import FileTime, any_changed
 from augment.execution.tree import ProcessTree
 
 _READY_S = 60.0
@@ -37,18 +38,25 @@ class UnsafeForkError(Exception):
 
 
 class Zygote:
-    """A warm process. It lives until :meth:`retire` was called and the last of its children was let go."""
+    """A warm process, with ``modules`` imported ahead (after a trial unless they are ``vetted``).
 
-    def __init__(self, kind: RunnerKind) -> None:
+    It lives until :meth:`retire` was called and the last of its children was let go.
+    """
+
+    def __init__(self, kind: RunnerKind, modules: Sequence[str] = (), *, vetted: bool = True) -> None:
         self.kind = kind
+        self.modules = tuple(modules)
         self.used = time.monotonic()
+        self.refused: Mapping[str, str] = {}
+        self._began_ns = time.time_ns()
+        self._files: Sequence[FileTime] = ()
         self.scratch = make_scratch(None, kind)
         self._lock = threading.Lock()
         self._children = 0
         self._retired = False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._process = self._start(theirs)
+            self._process = self._start(theirs, vetted)
         except OSError:
             self._control.close()
             shutil.rmtree(self.scratch, ignore_errors=True)
@@ -56,13 +64,14 @@ class Zygote:
         finally:
             theirs.close()
 
-    def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        command = [self.kind.interpreter, str(MAIN), "zygote", str(theirs.fileno()), self.kind.overlay]
+    def _start(self, theirs: socket.socket, vetted: bool) -> subprocess.Popen[bytes]:
+        kind = self.kind
+        command = [kind.interpreter, str(MAIN), "zygote", str(theirs.fileno()), kind.overlay]
         if self.kind.confinement is not None:
             command = self.kind.confinement.command(command, self.kind, self.scratch)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
@@ -70,17 +79,31 @@ class Zygote:
             cwd=self.scratch,
             start_new_session=True,
         )
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(json.dumps({"root": kind.root, "modules": self.modules, "vetted": vetted}).encode() + b"\n")
+        return process
 
     def await_ready(self) -> None:
-        """Wait until it can fork. Raises UnsafeForkError, ZygoteLostError, or UnusableError."""
+        """Wait until it can fork. Raises UnsafeForkError or ZygoteLostError."""
         self._control.settimeout(_READY_S)
-        told = _message(self._control)
+        message, descriptor = _receive(self._control)
+        told = json.loads(message or b"{}")
+        if descriptor >= 0:
+            with os.fdopen(descriptor, "rb") as file:
+                file.seek(0)
+                told = json.load(file)
         if "unusable" in told:
             raise UnsafeForkError(told["unusable"])
-        if told.get("unsafe"):
-            raise UnsafeForkError(told["unsafe"])
-        if "ready" not in told:
+        if "unsafe" not in told:
             raise ZygoteLostError("the warm process ended before it was ready")
+        if told["unsafe"]:
+            raise UnsafeForkError(told["unsafe"])
+        self.refused, self._files = told["refused"], told["files"]
+
+    def stale(self) -> bool:
+        """Whether a file that it has loaded is another by now, or may have been while it was loaded."""
+        return any(int(time_ns) > self._began_ns for _, time_ns in self._files) or any_changed(self._files)
 
     def fork(self) -> ForkedRunner:
         """A child for one batch. Raises ZygoteLostError."""
@@ -163,17 +186,14 @@ class ForkedRunner:
     def _meet(self) -> int:
         """Take the child's descriptor, and from it the process id it has here, whatever it has in its namespace."""
         self._channel.settimeout(_FORK_S)
-        size = array.array("i", [0]).itemsize
         try:
-            message, ancillary, _, _ = self._channel.recvmsg(4096, socket.CMSG_LEN(size))
+            _, self._pidfd = _receive(self._channel)
         except OSError:
             self._release()
             raise
-        if not message or not ancillary:
+        if self._pidfd < 0:
             self._release()
             raise ZygoteLostError("the warm process did not fork")
-        self._pidfd = array.array("i", ancillary[0][2][:size])[0]
-        os.set_inheritable(self._pidfd, False)
         return _pid_of(self._pidfd)
 
     @property
@@ -246,6 +266,17 @@ def _message(channel: socket.socket) -> dict[str, Any]:
     except ConnectionResetError:
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def _receive(channel: socket.socket) -> tuple[bytes, int]:
+    """The next message with its descriptor (-1: none)."""
+    size = array.array("i", [0]).itemsize
+    message, ancillary, _, _ = channel.recvmsg(1 << 16, socket.CMSG_LEN(size))
+    if not ancillary:
+        return message, -1
+    descriptor = array.array("i", ancillary[0][2][:size])[0]
+    os.set_inheritable(descriptor, False)
+    return message, descriptor
 
 
 def _pid_of(pidfd: int) -> int:

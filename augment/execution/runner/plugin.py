@@ -205,6 +205,18 @@ class Reporter:
         builtins.__augment_observe__ = self.observe  # type: ignore[attr-defined]
 
 
+class Thawing:
+    """Takes away what was ready for pytest's own start before code of the project can meet it."""
+
+    def __init__(self, warm: Any) -> None:
+        self._warm = warm
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self) -> None:
+        """The configuration is made and plugins are loaded; conftest files come next."""
+        self._warm.remove()
+
+
 def merged_outcome(reports: list[Any]) -> str:
     """One word for the phases of a test: a failing call outweighs a failing set-up or clean-up."""
     failed = {report.when for report in reports if report.outcome == "failed"}

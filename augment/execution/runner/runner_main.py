@@ -14,8 +14,8 @@ from typing import Any
 NAME = "_augment_runner"
 
 
-def load_session() -> Any:
-    """Load the folder of this file as a package, without naming the folder on sys.path, and give its session module."""
+def load(module: str) -> Any:
+    """Load the folder of this file as a package, without naming the folder on sys.path, and give one module."""
     here = os.path.dirname(os.path.abspath(__file__))
     # Python puts the script's folder first on the path: a project's own module called `plugin` must win.
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
@@ -26,14 +26,13 @@ def load_session() -> Any:
     package = importlib.util.module_from_spec(spec)
     sys.modules[NAME] = package
     spec.loader.exec_module(package)
-    return importlib.import_module(NAME + ".session")
+    return importlib.import_module(NAME + "." + module)
 
 
 if __name__ == "__main__":
-    session = load_session()
     if sys.argv[1] == "zygote":
-        session.serve(int(sys.argv[2]), sys.argv[3])
+        load("zygote").main(int(sys.argv[2]), sys.argv[3])
     elif sys.argv[1] == "trial":
-        importlib.import_module(NAME + ".trial").main(sys.argv[2], sys.argv[3])
+        load("trial").main(sys.argv[2], sys.argv[3])
     else:
-        session.main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+        load("session").main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

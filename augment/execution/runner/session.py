@@ -11,60 +11,52 @@ import io
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 from typing import Any
 
 from . import blackbox, process
 from .events import Emitter, clip
+from .preload import imported_since
+
+
+class Prepared:
+    """What was made ready in this process before the order came.
+
+    ``early`` are the modules that plain pytest loads too, ``loaded`` all that are loaded when the order comes.
+    """
+
+    def __init__(self, overlay: str) -> None:
+        self.overlay = overlay
+        if overlay:
+            sys.path.append(overlay)
+        self.early = _import_tools()
+        self.loaded = set(sys.modules)
+        self.warm = None  # type: Any
 
 
 def main(event_fd: int, box: int, overlay: str) -> None:
     """Run one batch in this process. ``overlay`` is a folder with what the interpreter lacks, or ""."""
     emitter = Emitter(event_fd)
     process.tie_to_parent()
-    if overlay:
-        sys.path.append(overlay)
     try:
-        early = _import_tools()
+        prepared = Prepared(overlay)
     except ImportError as error:
         emitter.send("unusable", detail=str(error))
         return
-    _prime(overlay)
-    _batch(emitter, box, overlay, early)
+    prime(overlay)
+    run_batch(emitter, box, prepared)
 
 
-def serve(control_fd: int, overlay: str) -> None:
-    """Get ready and fork one process a batch, until Augment closes the socket."""
-    from . import zygote
-
-    control = socket.socket(fileno=control_fd)
-    process.tie_to_parent()
-    if overlay:
-        sys.path.append(overlay)
-    try:
-        early = _import_tools()
-    except ImportError as error:
-        control.send(json.dumps({"unusable": str(error)}).encode())
-        return
-    _prime(overlay)
-    zygote.freeze()
-    unsafe = zygote.why_unsafe()
-    control.send(json.dumps({"ready": True, "unsafe": unsafe}).encode())
-    if unsafe:
-        return
-    zygote.Zygote(control, lambda events, box: _batch(Emitter(events), box, overlay, early)).serve()
-
-
-def _batch(emitter: Emitter, box: int, overlay: str, early: set[str]) -> None:
+def run_batch(emitter: Emitter, box: int, prepared: Prepared) -> None:
+    """Wait for the order on standard input, run it, and wait to be ended."""
     emitter.send("ready")
     line = process.read_order()
     if line is not None:
         order = json.loads(line)
         del line
         emitter.authenticate(order.pop("key"))
-        _obey(order, emitter, box, overlay, early)
+        _obey(order, emitter, box, prepared)
         # Augment ends the whole group; to leave earlier would orphan what the tests started.
         signal.pause()
 
@@ -89,8 +81,11 @@ def without_our_plugins(overlay: str) -> list[str]:
     return ["-p", "no:hypothesispytest"] if ours else []
 
 
-def _prime(overlay: str) -> None:
-    # One empty run loads what pytest imports late (measured: 311 ms from order to verdict without it, 102 ms with).
+def prime(overlay: str, root: str = "") -> None:
+    """Run pytest once on an empty folder, and measure nothing once as for the project at ``root``.
+
+    That loads what pytest imports late (from order to verdict: 311 ms without it, 102 ms with).
+    """
     import pytest
 
     from .measure import warm_up
@@ -112,20 +107,20 @@ def _prime(overlay: str) -> None:
                         folder,
                     ]
                 )
-            warm_up(folder)
+            warm_up(root or folder)
         finally:
             os.chdir(here)
 
 
-def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early: set[str]) -> None:
+def _obey(order: dict[str, Any], emitter: Emitter, box: int, prepared: Prepared) -> None:
     blackbox.dump_stacks_on_signal(box)
     if order["sandbox"] is not None and not _confined(order["sandbox"], emitter, box):
         return
     process.set_environment(order["environment"])
     process.vary_after_fork()
     os.chdir(order["cwd"])
-    process.set_path(order, overlay)
-    process.forget_modules(order, early)
+    process.set_path(order, prepared.overlay)
+    process.forget_modules(order, prepared.early)
     importlib.invalidate_caches()
     if order["private"]:
         # What generated code leaves in __pycache__ must not be what the next batch imports.
@@ -136,14 +131,15 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early
 
         measurement = Measurement(order)
     process.pose_as_pytest(order["args"])
-    order["args"] = [*without_our_plugins(overlay), *order["args"]]
+    order["args"] = [*without_our_plugins(prepared.overlay), *order["args"]]
     process.step_back(order["nice"])
     process.set_limits(order["cpu_s"], order["file_bytes"])
     if measurement is not None:
         measurement.start()
+    rounds = Rounds(order, emitter, measurement, blackbox.PlaceNotes(box), prepared.warm)
     code = 0
     for number, only in enumerate(order["rounds"]):
-        code = max(code, _round(order, emitter, number, only, measurement, blackbox.PlaceNotes(box)))
+        code = max(code, rounds.run(number, only))
     if measurement is not None:
         measurement.stop()
         for described in measurement.files(order["known"]):
@@ -152,6 +148,8 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, overlay: str, early
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):  # a test may have closed or replaced it
             stream.flush()
+    if order["learn"]:
+        emitter.send("imported", modules=imported_since(prepared.loaded, order, prepared.overlay))
     emitter.send("done", exit_code=code)
 
 
@@ -169,32 +167,57 @@ def _confined(spec: dict[str, Any], emitter: Emitter, box: int) -> bool:
     return True
 
 
-def _round(
-    order: dict[str, Any], emitter: Emitter, number: int, only: list[str] | None, measurement: Any, place: Any
-) -> int:
-    import pytest
+class Rounds:
+    """Runs of pytest in this process, one after the other. ``warm`` is what is ready for the first, or None."""
 
-    from .plugin import Reporter
-    from .recording import Recorder
-    from .share import Share
+    def __init__(self, order: dict[str, Any], emitter: Emitter, measurement: Any, place: Any, warm: Any) -> None:
+        self._order = order
+        self._emitter = emitter
+        self._measurement = measurement
+        self._place = place
+        self._warm = warm
 
-    emitter.send("round", number=number)
-    reporter = Reporter(emitter, order, only, place)
-    reporter.install()
-    plugins: list[Any] = [reporter, Share(emitter, order, reporter.name)]
-    if measurement is not None:
-        plugins.append(Recorder(measurement, reporter.name))
-    if order.get("mutate"):
-        from .mutate import MutationLoop
+    def run(self, number: int, only: list[str] | None) -> int:
+        """One round, narrowed to the node ids in ``only``; gives pytest's exit code."""
+        self._emitter.send("round", number=number)
+        plugins = self._plugins(only)
+        if self._warm is not None:
+            self._warm.install()
+        try:
+            code = self._pytest(plugins)
+        finally:
+            if self._warm is not None:
+                self._warm.remove()
+        if self._measurement is not None:
+            self._measurement.switch("")
+        return code
 
-        plugins.append(MutationLoop(emitter, order, reporter))
-    try:
-        code = int(pytest.main(list(order["args"]), plugins=plugins))
-    except SystemExit as error:  # a plugin or conftest that calls sys.exit ends its round only
-        code = error.code if isinstance(error.code, int) else 1
-    except Exception as error:  # noqa: BLE001 - a broken plugin of the project must not look like a crash
-        emitter.send("uncollectable", file=".", text=clip(f"{type(error).__name__}: {error}", order["output_limit"]))
-        code = 3
-    if measurement is not None:
-        measurement.switch("")
-    return code
+    def _plugins(self, only: list[str] | None) -> list[Any]:
+        from .plugin import Reporter, Thawing
+        from .recording import Recorder
+        from .share import Share
+
+        reporter = Reporter(self._emitter, self._order, only, self._place)
+        reporter.install()
+        plugins: list[Any] = [reporter, Share(self._emitter, self._order, reporter.name)]
+        if self._measurement is not None:
+            plugins.append(Recorder(self._measurement, reporter.name))
+        if self._order.get("mutate"):
+            from .mutate import MutationLoop
+
+            plugins.append(MutationLoop(self._emitter, self._order, reporter))
+        if self._warm is not None:
+            plugins.append(Thawing(self._warm))
+        return plugins
+
+    def _pytest(self, plugins: list[Any]) -> int:
+        import pytest
+
+        try:
+            return int(pytest.main(list(self._order["args"]), plugins=plugins))
+        except SystemExit as error:  # a plugin or conftest that calls sys.exit ends its round only
+            return error.code if isinstance(error.code, int) else 1
+        except Exception as error:  # noqa: BLE001 - a broken plugin of the project must not look like a crash
+            text = clip(f"{type(error).__name__}: {error}", self._order["output_limit"])
+            self._emitter.send("uncollectable", file=".", text=text)
+            return 3

@@ -20,11 +20,15 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
-from . import process
+from . import process, session
+from .events import Emitter
+from .preload import import_ahead
+from .warm import WarmPytest
 
 _DESCRIPTORS = 5
 """With each request: the child's socket, event pipe, output pipe, order pipe, black box."""
@@ -44,6 +48,40 @@ class Child:
         """Let go of descriptors."""
         self.channel.close()
         os.close(self.pidfd)
+
+
+def main(control_fd: int, overlay: str) -> None:
+    """Get ready as one line on standard input says, tell so, and fork until Augment closes the socket."""
+    control = socket.socket(fileno=control_fd)
+    process.tie_to_parent()
+    line = process.read_order()
+    if line is None:
+        return
+    wanted = json.loads(line)
+    began = time.time_ns()
+    try:
+        prepared = session.Prepared(overlay)
+    except ImportError as error:
+        control.send(json.dumps({"unusable": str(error)}).encode())
+        return
+    session.prime(overlay, wanted["root"])
+    preloaded, refused = import_ahead(wanted["modules"], wanted["vetted"])
+    prepared.loaded = set(sys.modules)
+    prepared.warm = WarmPytest()
+    _freeze()
+    told = {"unsafe": _why_unsafe(), "preloaded": preloaded, "refused": refused, "began_ns": began}
+    _tell(control, {**told, "files": _loaded_files()})
+    if not told["unsafe"]:
+        Zygote(control, lambda events, box: session.run_batch(Emitter(events), box, prepared)).serve()
+
+
+def _tell(control: socket.socket, told: dict[str, Any]) -> None:
+    """Hand over what may be too long for one message: as a file."""
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(told).encode())
+        file.flush()
+        descriptor = array.array("i", [file.fileno()])
+        control.sendmsg([b'{"ready": true}'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor)])
 
 
 class Zygote:
@@ -174,7 +212,7 @@ def receive(control: socket.socket) -> tuple[bytes, list[int]]:
     return message, list(found)
 
 
-def why_unsafe() -> str:
+def _why_unsafe() -> str:
     """Why this process must not fork, or "" where it may.
 
     Libraries such as OpenBLAS end their threads when the process forks and start them again; so a trial fork is made
@@ -203,13 +241,13 @@ def _trial_fork() -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def freeze() -> None:
+def _freeze() -> None:
     """Keep the collector from touching, and so copying, what children share with this process."""
     gc.collect()
     gc.freeze()
 
 
-def loaded_files() -> list[list[Any]]:
+def _loaded_files() -> list[list[Any]]:
     """File and modification time (ns) of every module that is loaded: when one changes this process is stale."""
     found = []
     for module in list(sys.modules.values()):
