@@ -145,7 +145,7 @@ class Launch:
         warming.join()
         app = create_app(
             reporter,
-            ReviewActions(self._project, reporter),
+            ReviewActions(self._project, reporter, self._settings.generator.flaky_mute_days),
             title=self._project.name,
             ray_dashboard_url=self._connection.dashboard_url,
             model_endpoint=self.model_endpoint,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +14,7 @@ import ray
 from augment.actors.reporter import ReporterClient
 from augment.errors import AugmentError
 from augment.records import AdmissionState, Project
+from augment.service import muting
 from augment.service.reviewing import decide
 
 log = logging.getLogger("augment.launch")
@@ -20,8 +23,9 @@ log = logging.getLogger("augment.launch")
 class ReviewActions:
     """:class:`augment.dashboard.Actions` over the reporter."""
 
-    def __init__(self, project: Project, reporter: ReporterClient) -> None:
+    def __init__(self, project: Project, reporter: ReporterClient, mute_days: float = muting.DAYS) -> None:
         self._project = project
+        self._mute_days = mute_days or muting.DAYS
         self._reporter = reporter
         self._one_at_a_time = threading.Lock()
 
@@ -34,12 +38,27 @@ class ReviewActions:
         return self._decide(admission_id, AdmissionState.REJECTED)
 
     def _decide(self, admission_id: str, wanted: AdmissionState) -> dict[str, Any]:
-        with self._one_at_a_time:
-            try:
-                decided = decide(self._reporter, self._project, admission_id, wanted)
-                log.info("review of %s: %s is %s", admission_id, decided.nodeid, decided.state)
-                return asdict(decided)
-            except ray.exceptions.RayTaskError as error:
-                # Ray wraps what the reporter raised; a person is to read the reporter's own words.
-                cause = getattr(error, "cause", None)
-                raise cause if isinstance(cause, AugmentError) else error from None
+        with self._one_at_a_time, _in_its_own_words():
+            decided = decide(self._reporter, self._project, admission_id, wanted)
+            log.info("review of %s: %s is %s", admission_id, decided.nodeid, decided.state)
+            return asdict(decided)
+
+    def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
+        """Show a test's failures apart for a while."""
+        with _in_its_own_words():
+            return muting.mute(self._reporter, nodeid, days or self._mute_days)
+
+    def unmute(self, nodeid: str) -> dict[str, Any]:
+        """End a mute."""
+        with _in_its_own_words():
+            return muting.unmute(self._reporter, nodeid)
+
+
+@contextmanager
+def _in_its_own_words() -> Iterator[None]:
+    """Ray wraps what the reporter raised; a person is to read the reporter's own words."""
+    try:
+        yield
+    except ray.exceptions.RayTaskError as error:
+        cause = getattr(error, "cause", None)
+        raise cause if isinstance(cause, AugmentError) else error from None

@@ -45,6 +45,8 @@ class Report:
     results: list[BatchResult] = field(default_factory=list)
     attempts: tuple[Attempt, ...] = ()
     """All executions of tests that a fault ended and that were tried again."""
+    muted: Mapping[str, float] = field(default_factory=dict)
+    """Tests that are muted as flaky, and until when: their failures are told, and do not count."""
     seconds: float = 0.0
 
 
@@ -88,9 +90,20 @@ def run_tests(
             raise typer.Exit(NOTHING)
         wanted = list(affected.nodeids or ())
     report = _execute(found, wanted, settings.generator, reason, console)
+    report.muted = _muted_now(root)
     _write(report, json_file, junit_file)
     _print(report, console)
     raise typer.Exit(_exit_code(report))
+
+
+def _muted_now(root: Path) -> dict[str, float]:
+    """Muted tests of the project and until when; none where Augment has never run on it."""
+    if not (root / ".augment" / "augment.db").exists():
+        return {}
+    from augment.commands.flaky import through  # takes 0.3 s to import, which a checkout in CI does not need
+
+    rows: list[dict[str, Any]] = through(root, "GET", "flaky", None, lambda store: store.flaky())
+    return {row["nodeid"]: row["muted_until"] for row in rows if row["muted"]}
 
 
 def _place(project: str, nodeids: list[str]) -> tuple[Path, list[str]]:
@@ -225,6 +238,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 "fault": None
                 if verdict.fault is None
                 else {"kind": verdict.fault.kind.value, "detail": verdict.fault.detail},
+                "muted": is_hushed(verdict, report),
             }
             for verdict in report.verdicts
         ],
@@ -245,7 +259,7 @@ def _write(report: Report, json_file: Path | None, junit_file: Path | None) -> N
     if junit_file is not None:
         from augment.store import junit_xml  # takes 0.4 s to import
 
-        texts.append((junit_file, junit_xml(report.run, report.verdicts)))
+        texts.append((junit_file, junit_xml(report.run, report.verdicts, report.muted)))
     for path, text in texts:
         write_result_file(path, text)
 
@@ -254,7 +268,8 @@ def _print(report: Report, console: Console) -> None:
     for verdict in report.verdicts:
         if verdict.outcome in (Outcome.FAILED, Outcome.ERROR, Outcome.FAULT):
             kind = verdict.outcome.value if verdict.fault is None else f"fault: {verdict.fault.kind.value}"
-            console.rule(f"{verdict.nodeid} ({kind})", style="red")
+            hushed = is_hushed(verdict, report)
+            console.rule(f"{verdict.nodeid} ({kind}{', muted as flaky' if hushed else ''})", style="red")
             _plain(console, verdict.output)
     for file, text in _errors(report.results):
         console.rule(f"{file} cannot be collected", style="red")
@@ -269,7 +284,14 @@ def _print(report: Report, console: Console) -> None:
         _plain(console, f"{nodeid}: {attempt.outcome.value} at attempt {attempt.number}, after a fault")
     counts = {name: number for name, number in asdict(report.run.counts).items() if number}
     said = ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests ran"
+    if hushed_tests := [verdict for verdict in report.verdicts if is_hushed(verdict, report)]:
+        said += f" ({len(hushed_tests)} of them muted as flaky, which does not count)"
     _plain(console, f"{said} in {report.seconds:.2f}s")
+
+
+def is_hushed(verdict: Verdict, report: Report) -> bool:
+    """Whether a verdict does not count as broken, because its test is muted."""
+    return verdict.nodeid in report.muted and verdict.outcome in (Outcome.FAILED, Outcome.ERROR)
 
 
 def _plain(console: Console, text: str) -> None:
@@ -305,6 +327,8 @@ def _exit_code(report: Report) -> int:
             return code
     counts = report.run.counts
     faulty = any(result.fault is not None and not _made_good(result, report) for result in report.results)
-    if faulty or counts.failed or counts.error or counts.fault or FAILED in codes:
+    hushed = sum(1 for verdict in report.verdicts if is_hushed(verdict, report))
+    broken_tests = counts.failed + counts.error - hushed
+    if faulty or broken_tests or counts.fault or broken or (FAILED in codes and not hushed):
         return FAILED
     return NOTHING if codes == {NOTHING} and not report.verdicts else 0

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 
 class Actions(Protocol):
-    """The review of generated tests that are held back. The service implements it.
+    """The review of generated tests that are held back, and the mutes of flaky ones. The service implements it.
 
-    Both return the admission as it stands afterwards, JSON-ready, and raise AugmentError where it cannot be done: an
-    admission that is not waiting, a file that cannot be written.
+    The first two return the admission as it stands afterwards, JSON-ready, and raise AugmentError where it cannot be
+    done: an admission that is not waiting, a file that cannot be written.
     """
 
     def accept(self, admission_id: str) -> dict[str, Any]:
@@ -17,3 +17,12 @@ class Actions(Protocol):
 
     def reject(self, admission_id: str) -> dict[str, Any]:
         """Turn a test away: it is not written, or taken out of its file again."""
+
+    def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
+        """Mute a test for so many days (None: as long as the settings say): its failures are shown apart.
+
+        Raises AugmentError for a test that never ran.
+        """
+
+    def unmute(self, nodeid: str) -> dict[str, Any]:
+        """End a test's mute; it is not muted again unasked. Raises AugmentError where it is not muted."""

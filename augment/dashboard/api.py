@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
 
 from augment.dashboard.actions import Actions
 from augment.dashboard.cached import CachedReader, ReporterUnavailableError
@@ -32,6 +33,7 @@ def add_api(app: FastAPI, reader: CachedReader, actions: Actions | None, stream:
     app.add_exception_handler(ReporterUnavailableError, _unavailable)
     app.include_router(_reading(reader), prefix=PREFIX)
     app.include_router(_reviewing(reader, actions), prefix=PREFIX)
+    app.include_router(_muting(reader, actions), prefix=PREFIX)
     app.include_router(_streaming(stream), prefix=PREFIX)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -83,6 +85,13 @@ def _reading(reader: CachedReader) -> APIRouter:
         """Looks at the machine after ``since`` (seconds since the epoch), oldest first; the last hour by default."""
         return reader.resources(float(int(time.time() - _HOUR_S)) if since is None else since)
 
+    @router.get("/attempts")
+    def attempts(
+        nodeid: Annotated[str, Query(min_length=1)], limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    ) -> list[dict[str, Any]]:
+        """Every retry and rerun of one test, newest first, with its conditions."""
+        return reader.attempts_of(nodeid, limit)
+
     _add_lists(router, reader)
     return router
 
@@ -95,6 +104,7 @@ def _add_lists(router: APIRouter, reader: CachedReader) -> None:
     lists: dict[str, tuple[Callable[[], Any], str]] = {
         "/tests": (reader.tests, "Every known test with its newest verdict."),
         "/admissions": (reader.admissions, "Every generated test that was kept or is held, newest first."),
+        "/flaky": (reader.flaky, "Tests whose verdict flips, the worst first, and muted ones, with their evidence."),
         "/findings": (reader.findings, "Every suspected bug, newest first."),
         "/rejections": (reader.rejections, "How many candidates each gate turned away."),
         "/activities": (reader.activities, "What each part is doing."),
@@ -131,12 +141,45 @@ def _reviewing(reader: CachedReader, actions: Actions | None) -> APIRouter:
     return router
 
 
+class MuteOrder(BaseModel):
+    """What to mute or unmute. Node ids hold slashes and worse, so they stand in the body, not in the address."""
+
+    nodeid: str = Field(min_length=1)
+    days: float | None = Field(default=None, gt=0, le=365)
+
+
+def _muting(reader: CachedReader, actions: Actions | None) -> APIRouter:
+    router = APIRouter(default_response_class=AsciiJSONResponse)
+
+    def act(do: Callable[[Actions], dict[str, Any]]) -> dict[str, Any]:
+        if actions is None:
+            raise HTTPException(409, "this dashboard only shows; start Augment to mute tests")
+        try:
+            return do(actions)
+        except AugmentError as error:
+            raise HTTPException(409, str(error)) from error
+        finally:
+            reader.clear()
+
+    @router.post("/flaky/mute")
+    def mute(order: MuteOrder) -> dict[str, Any]:
+        """Show a test's failures apart for some days, or until it or what it executes changes."""
+        return act(lambda actions: actions.mute(order.nodeid, order.days))
+
+    @router.post("/flaky/unmute")
+    def unmute(order: MuteOrder) -> dict[str, Any]:
+        """End a test's mute."""
+        return act(lambda actions: actions.unmute(order.nodeid))
+
+    return router
+
+
 def _streaming(stream: Broadcaster) -> APIRouter:
     router = APIRouter()
 
     @router.get("/events", response_class=StreamingResponse)
     async def events(last_event_id: Annotated[int | None, Header(ge=0)] = None) -> StreamingResponse:
-        """Server-sent events: verdict, run, admission, finding, activity, resource, health."""
+        """Server-sent events: verdict, run, admission, flaky, finding, activity, resource, health."""
         return StreamingResponse(
             stream.subscribe(last_event_id),
             media_type="text/event-stream",

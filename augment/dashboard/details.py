@@ -96,7 +96,8 @@ def _verdicts(verdicts: Sequence[Mapping[str, Any]]) -> str:
 def _verdict(verdict: Mapping[str, Any], output: str, shortened: bool) -> str:
     fault = verdict["fault"]
     took = f'<span class="grow"></span><small>{seconds(verdict["duration_s"])}</small>'
-    line = f"{pill(verdict['outcome'])}{nodeid(verdict['nodeid'])}{took}"
+    hushed = chip("quiet", "muted, flaky") if verdict["muted"] else ""
+    line = f"{pill(verdict['outcome'])}{nodeid(verdict['nodeid'])}{hushed}{took}"
     if not (output or shortened or fault):
         return f'<div class="verdict plain">{line}</div>'
     told = f'<p class="fault">{text(fault["kind"])}: {text(fault["detail"])}</p>' if fault else ""

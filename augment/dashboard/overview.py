@@ -65,14 +65,14 @@ def page(summary: Mapping[str, Any], model_endpoint: str | None) -> str:
     """What is broken, what was written, what is going on."""
     return (
         f"{_banner(summary)}{_tiles(summary)}"
-        f'<div class="columns"><div>{_broken(summary)}{_faults(summary)}{_last_run(summary)}</div>'
+        f'<div class="columns"><div>{_broken(summary)}{_muted(summary)}{_faults(summary)}{_last_run(summary)}</div>'
         f"<div>{_now(summary)}{_written(summary)}{_machine(summary, model_endpoint)}</div></div>"
     )
 
 
 def _banner(summary: Mapping[str, Any]) -> str:
     totals = summary["tests"]
-    broken = totals["failed"] + totals["error"]
+    broken = totals["failed"] + totals["error"] - summary["muted_broken"]
     if not totals["total"]:
         return _banner_of(
             "idle", "No verdict yet", "Save a file of the project, and what it breaks shows here within a moment."
@@ -98,12 +98,14 @@ def _banner_of(kind: str, title: str, note: str, *, html: bool = False) -> str:
 
 def _tiles(summary: Mapping[str, Any]) -> str:
     totals, written = summary["tests"], summary["admissions"]
+    muted = summary["muted_broken"]
     tiles = [
-        ("failed", totals["failed"] + totals["error"], "broken"),
+        ("failed", totals["failed"] + totals["error"] - muted, "broken"),
         ("passed", totals["passed"], "passing"),
         ("written", written["kept"], "written by Augment"),
         ("held", written["held"], "waiting for review"),
         ("finding", len(summary["findings"]), "suspected bugs"),
+        ("quiet", summary["flaky"], f"flaky, {muted} of them failing and muted" if muted else "flaky"),
         ("quiet", sum(summary["rejections"].values()), "candidates turned away"),
     ]
     return '<div class="tiles">' + "".join(_tile(*tile) for tile in tiles) + "</div>"
@@ -123,6 +125,14 @@ def _broken(summary: Mapping[str, Any]) -> str:
     return card("Broken now", body)
 
 
+def _muted(summary: Mapping[str, Any]) -> str:
+    muted = summary["muted"]
+    if not muted:
+        return ""
+    rows = "".join(_test_row(test) for test in muted[:_SHOWN]) + _more(len(muted) - _SHOWN)
+    return card("Muted, flaky", rows, text("these fail, and do not count as broken"))
+
+
 def _faults(summary: Mapping[str, Any]) -> str:
     faults = summary["faults"]
     if not faults:
@@ -133,7 +143,8 @@ def _faults(summary: Mapping[str, Any]) -> str:
 
 def _test_row(test: Mapping[str, Any]) -> str:
     fault = chip("warn", f"then {test['fault']['kind']}") if test["fault"] and test["outcome"] != "fault" else ""
-    when = f'<span class="grow"></span>{fault}<small>{ago(test["at"])}</small>'
+    unsteady = chip("warn", "flaky") if test["flaky"] else ""
+    when = f'<span class="grow"></span>{unsteady}{fault}<small>{ago(test["at"])}</small>'
     message = test["message"] or (test["fault"] or {}).get("detail", "")
     told = f"<small>{text(message)}</small>" if message else ""
     inner = f'{pill(test["outcome"])}<span class="two">{nodeid(test["nodeid"])}{told}</span>{when}'

@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
-from augment.dashboard import charts, details, overview
+from augment.dashboard import charts, details, flaky, overview
 from augment.dashboard.actions import Actions
 from augment.dashboard.cached import CachedReader
 from augment.errors import AugmentError
@@ -27,11 +28,17 @@ _RUNS_SHOWN = 100
 _CHARTED_S = 1800.0
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "monospace"]
-_VIEWS = ("head", "summary", "runs", "run", "tests", "test", "findings", "resources")
+_VIEWS = ("head", "summary", "runs", "run", "tests", "test", "flaky", "flaky-test", "findings", "resources")
+_TAB_OF = {"run": "runs", "test": "tests", "flaky": "flaky"}
+"""What can be chosen, in the order that :meth:`Views.draw` takes -> the tab where it shows. The page keeps each choice
+and names it in its address."""
+_VERBS = {"accept": "test", "reject": "test", "mute": "flaky", "unmute": "flaky"}
+"""What a button does -> what it does that to."""
+_ID_CHARS = 1000
 
 
 class Views:
-    """What each part of the page shows, for one choice of a run and a generated test."""
+    """What each part of the page shows, for one choice of each of ``_TAB_OF``."""
 
     def __init__(
         self,
@@ -47,18 +54,21 @@ class Views:
         self._ray_dashboard_url = ray_dashboard_url
         self._model_endpoint = model_endpoint
 
-    def draw(self, run_id: str, test_id: str, message: str = "") -> dict[str, str]:
+    def draw(self, run: str = "", test: str = "", flaky_test: str = "", *, message: str = "") -> dict[str, str]:
         """The HTML of every view. Where the reporter does not answer, only the head says so; the rest stays."""
         try:
-            return self._draw(run_id, test_id, message)
+            return self._draw(run, test, flaky_test, message)
         except AugmentError as error:
             health = {"status": "unavailable", "model": "unknown", "detail": str(error)}
             return {"head": overview.head(health, self._title, self._ray_dashboard_url)}
 
-    def _draw(self, run_id: str, test_id: str, message: str) -> dict[str, str]:
+    def _draw(self, run_id: str, test_id: str, flaky_id: str, message: str) -> dict[str, str]:
         reader = self._reader
         admissions = reader.admissions()
-        chosen = next((admission for admission in admissions if admission["id"] == test_id), None)
+        written = next((admission for admission in admissions if admission["id"] == test_id), None)
+        flaky_tests = reader.flaky()
+        unsteady = next((test for test in flaky_tests if test["nodeid"] == flaky_id), None)
+        attempts = reader.attempts_of(flaky_id, flaky.ATTEMPTS_SHOWN) if flaky_id else []
         since = time.time() - _CHARTED_S
         return {
             "head": overview.head(reader.health(), self._title, self._ray_dashboard_url),
@@ -66,21 +76,28 @@ class Views:
             "runs": details.run_list(reader.runs(_RUNS_SHOWN), run_id),
             "run": details.run_detail(reader.run(run_id) if run_id else None, run_id),
             "tests": details.written_list(admissions, test_id),
-            "test": details.written_detail(chosen, reviewing=self._actions is not None, message=message),
+            "test": details.written_detail(written, reviewing=self._actions is not None, message=message),
+            "flaky": flaky.flaky_list(flaky_tests, flaky_id),
+            "flaky-test": flaky.flaky_detail(
+                unsteady, attempts, flaky_id, acting=self._actions is not None, message=message
+            ),
             "findings": overview.findings_page(reader.findings()),
             # Rounded, so that clients share one answer of the cache.
             "resources": charts.resources_page(reader.resources(since - since % 10)),
         }
 
-    def review(self, verb: str, admission_id: str) -> str:
-        """Accept or reject; returns what went wrong in words, or nothing."""
-        if self._actions is None:
+    def review(self, verb: str, identifier: str) -> str:
+        """Accept, reject, mute or unmute; returns what went wrong in words, or nothing."""
+        actions = self._actions
+        if actions is None:
             return "this dashboard only shows"
         try:
-            if verb == "accept":
-                self._actions.accept(admission_id)
-            else:
-                self._actions.reject(admission_id)
+            {
+                "accept": actions.accept,
+                "reject": actions.reject,
+                "mute": lambda nodeid: actions.mute(nodeid, None),
+                "unmute": actions.unmute,
+            }[verb](identifier)
         except AugmentError as error:
             return str(error)
         finally:
@@ -133,12 +150,17 @@ def _blocks(views: Views, title: str) -> gr.Blocks:
     shown: dict[str, gr.HTML] = {}
     demo: gr.Blocks
     with gr.Blocks(title=f"{title} - Augment", analytics_enabled=False, fill_width=True) as demo:
-        run_id, test_id, seen = (gr.Textbox("", visible=False) for _ in range(3))
+        chosen = {kind: gr.Textbox("", visible=False) for kind in _TAB_OF}
+        seen = gr.Textbox("", visible=False)
         shown["head"] = view("head")
         with gr.Tabs(selected="summary") as tabs:
             with gr.Tab("Summary", id="summary"):
                 shown["summary"] = view("summary")
-            for tab, left, right in (("Runs", "runs", "run"), ("Tests written", "tests", "test")):
+            for tab, left, right in (
+                ("Runs", "runs", "run"),
+                ("Tests written", "tests", "test"),
+                ("Flaky", "flaky", "flaky-test"),
+            ):
                 with gr.Tab(tab, id=left), gr.Row(equal_height=False):
                     with gr.Column(scale=2, min_width=380):
                         shown[left] = view(left)
@@ -149,47 +171,48 @@ def _blocks(views: Views, title: str) -> gr.Blocks:
             with gr.Tab("Resources", id="resources"):
                 shown["resources"] = view("resources")
         outputs = [shown[name] for name in _VIEWS]
-        _wire(demo, views, (run_id, test_id, seen), outputs, tabs)
+        _wire(demo, views, chosen, seen, outputs, tabs)
     return demo
 
 
 def _wire(
     demo: gr.Blocks,
     views: Views,
-    state: tuple[gr.Textbox, gr.Textbox, gr.Textbox],
+    state: Mapping[str, gr.Textbox],
+    seen: gr.Textbox,
     outputs: list[gr.HTML],
     tabs: gr.Tabs,
 ) -> None:
-    run_id, test_id, seen = state
+    kinds = tuple(state)
 
-    def refresh(run: str, test: str, known: str) -> list[Any]:
-        return _changed(views.draw(run, test), known)
+    def refresh(*held: str) -> list[Any]:
+        *ids, known = held
+        return _changed(views.draw(*ids), known)
 
     def opened(request: gr.Request) -> list[Any]:
-        run, test = (str(request.query_params.get(kind, ""))[:200] for kind in ("run", "test"))
-        tab = gr.Tabs(selected="runs" if run else "tests") if run or test else gr.skip()
-        return [*_changed(views.draw(run, test), ""), run, test, tab]
+        chosen = {kind: str(request.query_params.get(kind, ""))[:_ID_CHARS] for kind in kinds}
+        first = next((kind for kind in kinds if chosen[kind]), None)
+        tab = gr.Tabs(selected=_TAB_OF[first]) if first else gr.skip()
+        return [*_changed(views.draw(*chosen.values()), ""), *chosen.values(), tab]
 
-    def chosen(run: str, test: str, known: str, event: gr.EventData) -> list[Any]:
-        kind, identifier = str(event._data.get("kind")), str(event._data.get("id"))[:200]
+    # Gradio hands the event to the parameter annotated as such, wherever it stands.
+    def clicked(event: gr.EventData, *held: str) -> list[Any]:
+        *ids, known = held
+        chosen = dict(zip(kinds, ids, strict=True))
+        said, identifier = str(event._data.get("kind")), str(event._data.get("id"))[:_ID_CHARS]
+        kind = _VERBS.get(said, said)
         message = ""
-        if kind == "run":
-            run = identifier
-        else:
-            test = identifier
-        if kind in ("accept", "reject"):
-            message = views.review(kind, identifier)
-        return [
-            *_changed(views.draw(run, test, message), known),
-            run,
-            test,
-            gr.Tabs(selected="runs" if kind == "run" else "tests"),
-        ]
+        if kind in chosen:
+            chosen[kind] = identifier
+        if said in _VERBS:
+            message = views.review(said, identifier)
+        tab = gr.Tabs(selected=_TAB_OF[kind]) if kind in chosen else gr.skip()
+        return [*_changed(views.draw(*chosen.values(), message=message), known), *chosen.values(), tab]
 
     # Past the queue: with it, a hundred clients wait 1.7 s for each refresh; without, 8 ms.
     common: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    everything = [*outputs, seen]
-    demo.load(opened, None, [*everything, run_id, test_id, tabs], **common)
-    gr.Timer(_REFRESH_S).tick(refresh, [run_id, test_id, seen], everything, **common)
+    everything, held = [*outputs, seen], [*state.values(), seen]
+    demo.load(opened, None, [*everything, *state.values(), tabs], **common)
+    gr.Timer(_REFRESH_S).tick(refresh, held, everything, **common)
     for component in outputs:
-        component.click(chosen, [run_id, test_id, seen], [*everything, run_id, test_id, tabs], **common)
+        component.click(clicked, held, [*everything, *state.values(), tabs], **common)

@@ -6,7 +6,7 @@
 from augment.store.database import StoreError
 from augment.store.durable import UnknownJobError
 from augment.store.flakiness import UnknownTestError
-from augment.store.junit import junit_xml
+from augment.store.junit import junit_xml, moment, muted_failures
 from augment.store.known import ChangeLog, Differing, KnownChanges, KnownCopy
 from augment.store.ledger import UnknownAdmissionError
 from augment.store.reporter import Reporter
@@ -30,4 +30,6 @@ __all__ = [
     "UnknownRunError",
     "UnknownTestError",
     "junit_xml",
+    "moment",
+    "muted_failures",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from augment.records import Counts, Outcome, Run, Verdict
@@ -15,16 +15,21 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def junit_xml(run: Run, verdicts: Sequence[Verdict]) -> str:
-    """``run`` as a JUnit XML document. A fault is an ``error`` of type ``augment.fault``, never a ``failure``."""
-    counts = Counts.of(verdicts)
+def junit_xml(run: Run, verdicts: Sequence[Verdict], muted: Mapping[str, float] | None = None) -> str:
+    """``run`` as a JUnit XML document. A fault is an ``error`` of type ``augment.fault``, never a ``failure``.
+
+    A test that is ``muted`` (nodeid -> until when, seconds since the epoch) and did not pass is no failure either: it
+    counts as skipped, with a property ``muted`` that says until when, and what pytest said of it as its output.
+    """
+    hushed = {verdict.nodeid: moment(until) for verdict, until in muted_failures(verdicts, muted or {})}
+    counts = Counts.of(verdict for verdict in verdicts if verdict.nodeid not in hushed)
     suite = ET.Element(
         "testsuite",
         name="augment",
-        tests=str(counts.total),
+        tests=str(counts.total + len(hushed)),
         failures=str(counts.failed),
         errors=str(counts.error + counts.fault),
-        skipped=str(counts.skipped + counts.xfailed),
+        skipped=str(counts.skipped + counts.xfailed + len(hushed)),
         time=f"{sum(verdict.duration_s for verdict in verdicts):.3f}",
         timestamp=datetime.fromtimestamp(run.started_at, UTC).isoformat(timespec="milliseconds"),
     )
@@ -32,14 +37,25 @@ def junit_xml(run: Run, verdicts: Sequence[Verdict]) -> str:
     for name, value in (("run", run.id), ("lane", run.lane.value), ("revision", run.revision), ("reason", run.reason)):
         ET.SubElement(properties, "property", name=name, value=_clean(value))
     for verdict in verdicts:
-        suite.append(_case(verdict))
+        suite.append(_case(verdict, hushed.get(verdict.nodeid)))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(verdict: Verdict) -> ET.Element:
+def muted_failures(verdicts: Sequence[Verdict], muted: Mapping[str, float]) -> list[tuple[Verdict, float]]:
+    """The verdicts that do not count as broken because their test is muted, and until when it is."""
+    broken = (Outcome.FAILED, Outcome.ERROR)
+    return [(one, muted[one.nodeid]) for one in verdicts if one.nodeid in muted and one.outcome in broken]
+
+
+def moment(at: float) -> str:
+    """A time as an ISO 8601 date and time in UTC, to the minute."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="minutes")
+
+
+def _case(verdict: Verdict, muted_until: str | None) -> ET.Element:
     path, _, name = verdict.nodeid.partition("::")
     # The parameters of a test may hold "::" themselves, so classes are looked for before the first bracket only.
     head, bracket, parameters = name.partition("[")
@@ -51,7 +67,12 @@ def _case(verdict: Verdict) -> ET.Element:
         name=_clean(function + bracket + parameters),
         time=f"{verdict.duration_s:.3f}",
     )
-    if verdict.outcome is not Outcome.PASSED:
+    if muted_until is not None:
+        properties = ET.SubElement(case, "properties")
+        ET.SubElement(properties, "property", name="muted", value=f"flaky, until {muted_until}")
+        ET.SubElement(case, "skipped", type="augment.muted", message=_clean(essence(verdict.output)[:500]))
+        ET.SubElement(case, "system-out").text = _clean(verdict.output)
+    elif verdict.outcome is not Outcome.PASSED:
         case.append(_result(verdict))
     elif verdict.output:
         ET.SubElement(case, "system-out").text = _clean(verdict.output)

@@ -168,7 +168,7 @@ class Store:
         with self._db.write() as conn:
             return flakiness.content_changed(conn, nodeids)
 
-    def mute(self, nodeid: str, until: float, by: str) -> bool:
+    def mute(self, nodeid: str, until: float, by: str = "user") -> bool:
         """Mute a test until then; False where that changed nothing. An unknown one raises UnknownTestError."""
         with self._db.write() as conn:
             return flakiness.mute(conn, nodeid, until, by, self._clock())

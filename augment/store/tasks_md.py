@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,15 @@ def render(summary: Mapping[str, Any]) -> str:
     """The section's text, without its markers. It depends on the records alone, so nothing new means no write."""
     totals = summary["tests"]
     counted = [f"{totals[name]} {name}" for name in ("passed", "failed", "error", "skipped", "xfailed") if totals[name]]
-    written = summary["admissions"]
+    written, muted = summary["admissions"], summary["muted"]
+    if summary["muted_broken"]:
+        counted.append(f"{summary['muted_broken']} of those broken are muted as flaky")
     lines = ["## Tests (kept current by Augment)", ""]
     lines.append(f"- **{totals['total']} tests**: {', '.join(counted) or 'none has run yet'}")
     lines.append(f"- **{written['kept']} tests written by Augment**, {written['held']} waiting for review")
     lines.append(f"- **{len(summary['findings'])} suspected bugs**")
     lines += _block("Failing tests", [_failing(test) for test in summary["failing"]], "- [ ] ")
+    lines += _block("Flaky tests that fail, muted", [_muted(test) for test in muted], "- ")
     lines += _block("New tests", [_new_test(admission) for admission in summary["recent_admissions"]], "- ")
     lines += _block("Findings", [_finding(finding) for finding in summary["findings"]], "- [ ] ")
     return "\n".join(lines)
@@ -53,6 +57,11 @@ def _block(title: str, entries: list[str], bullet: str) -> list[str]:
 
 def _failing(test: Mapping[str, Any]) -> str:
     return f"{_code(test['nodeid'])} {test['outcome']} on revision {_code(test['revision'] or '?')}"
+
+
+def _muted(test: Mapping[str, Any]) -> str:
+    until = datetime.fromtimestamp(test["muted_until"], UTC)
+    return f"{_code(test['nodeid'])} {test['outcome']}, muted until {until:%Y-%m-%d}: {_code('augment flaky')} says why"
 
 
 def _new_test(admission: Mapping[str, Any]) -> str:

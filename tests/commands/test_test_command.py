@@ -62,7 +62,7 @@ def test_a_failure_is_shown_and_exits_with_1_and_the_reports_agree(augment, shop
         "test_price.py::test_tax": "failed",
         "test_stock.py::test_left": "passed",
     }
-    assert set(report["verdicts"][0]) == {"nodeid", "outcome", "duration_s", "output", "fault"}
+    assert set(report["verdicts"][0]) == {"nodeid", "outcome", "duration_s", "output", "fault", "muted"}
     assert set(report) == {"run", "counts", "verdicts", "attempts", "collection_errors", "seconds"}
     suite = ET.parse(tmp_path / "out.xml").getroot().find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
@@ -198,3 +198,24 @@ def _record(root: Path) -> None:
     store.record_verdicts("run-1", [Verdict(name, Outcome.PASSED, 0.1) for name in names])
     store.finish_run("run-1", 2.0)
     store.close()
+
+
+def test_a_muted_failure_is_told_apart_and_does_not_count(augment, shop, tmp_path):
+    (shop / "test_price.py").write_text("import price\ndef test_tax(): assert price.tax(1) == 3\n")
+    store = Store(shop / ".augment" / "augment.db")
+    store.start_run(Run("run-1", Lane.FAST, "first", "rev1", 1.0))
+    store.record_verdicts("run-1", [Verdict("test_price.py::test_tax", Outcome.FAILED, 0.1)])
+    store.mute("test_price.py::test_tax", 4e9, "augment")
+    store.close()
+    code, out, _ = augment(shop, "--json", tmp_path / "out.json", "--junit", tmp_path / "out.xml")
+    assert code == 0
+    assert "test_price.py::test_tax (failed, muted as flaky)" in out
+    assert "1 passed, 1 failed (1 of them muted as flaky, which does not count)" in out
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert {item["nodeid"]: item["muted"] for item in report["verdicts"]}["test_price.py::test_tax"]
+    suite = ET.parse(tmp_path / "out.xml").getroot().find("testsuite")
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["2", "0", "0", "1"]
+    muted = suite.find("testcase[@name='test_tax']/properties/property")
+    assert (muted.get("name"), muted.get("value")) == ("muted", "flaky, until 2096-10-02T07:06+00:00")
+    (shop / "test_stock.py").write_text("def test_left(): assert False\n")
+    assert augment(shop)[0] == 1

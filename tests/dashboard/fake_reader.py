@@ -6,7 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import AugmentError
-from augment.records import Admission, AdmissionState, Fault, FaultKind, Finding, Lane, Outcome, Run, TestKind, Verdict
+from augment.records import (
+    Admission,
+    AdmissionState,
+    Attempt,
+    Conditions,
+    Evidence,
+    Fault,
+    FaultKind,
+    Finding,
+    Lane,
+    Outcome,
+    Run,
+    TestKind,
+    Verdict,
+)
+from augment.service import muting
 from augment.store import Reporter, Store
 
 HOSTILE = (
@@ -34,7 +49,23 @@ def fill(reporter: Reporter, runs: int = 3, words: str = "boom") -> None:
         reporter.run_finished(f"run-{number}", 100.0 * number + 5)
     for name, state in (("adm-kept", AdmissionState.KEPT), ("adm-held", AdmissionState.HELD)):
         reporter.admitted([admission(name, state, words)])
+    reporter.attempts([attempt(words)], [evidence(words)])
     reporter.finding(Finding("fin-1", f"m:{words}", words, words, f"# {words}", 0.5, 1.0))
+
+
+def evidence(words: str) -> Evidence:
+    return Evidence(
+        f"t.py::test_bad[{words}]", 9, 3, mixed=True, tallies={words: (1, 2)}, cause=words, reproduce=words,
+        score=0.25, low=0.1, high=0.4, is_flaky=True,
+    )  # fmt: skip
+
+
+def attempt(words: str) -> Attempt:
+    conditions = Conditions(words, 1, 2, words, words, 1)
+    return Attempt(
+        f"t.py::test_bad[{words}]", words, words, 2, words, Outcome.FAULT, 0.1, 1.0, words, 3, words,
+        Fault(FaultKind.CRASH, words), conditions,
+    )  # fmt: skip
 
 
 def admission(name: str, state: AdmissionState, words: str) -> Admission:
@@ -55,6 +86,12 @@ class Review:
 
     def reject(self, admission_id: str) -> dict[str, Any]:
         return self._decide(admission_id, AdmissionState.REJECTED)
+
+    def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
+        return muting.mute(self._reporter, nodeid, days)
+
+    def unmute(self, nodeid: str) -> dict[str, Any]:
+        return muting.unmute(self._reporter, nodeid)
 
     def _decide(self, admission_id: str, state: AdmissionState) -> dict[str, Any]:
         if self._reporter.admission(admission_id).state is not AdmissionState.HELD:

@@ -170,3 +170,30 @@ def test_answers_forbid_everything_from_elsewhere(client: httpx.Client, path: st
     assert "connect-src 'self'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
+
+
+# --------------------------------------------------------------------------- flaky tests
+
+FLAKY = "t.py::test_bad[boom]"
+
+
+def test_flaky_tests_come_with_their_evidence_and_attempts(client: httpx.Client) -> None:
+    (row,) = client.get(f"{API}/flaky").json()
+    assert (row["nodeid"], row["score"], row["attempts"], row["muted"]) == (FLAKY, 0.25, 12, False)
+    (attempt,) = client.get(f"{API}/attempts", params={"nodeid": FLAKY}).json()
+    assert (attempt["number"], attempt["outcome"], attempt["conditions"]["hash_seed"]) == (2, "fault", 2)
+    assert client.get(f"{API}/attempts", params={"nodeid": "nobody"}).json() == []
+    assert client.get(f"{API}/attempts").status_code == 422
+
+
+def test_a_test_can_be_muted_and_unmuted(client: httpx.Client) -> None:
+    muted = client.post(f"{API}/flaky/mute", json={"nodeid": FLAKY, "days": 3})
+    assert muted.status_code == 200
+    (row,) = client.get(f"{API}/flaky").json()
+    assert (row["muted"], row["muted_by"], row["muted_until"]) == (True, "user", muted.json()["muted_until"])
+    assert client.get(f"{API}/summary").json()["muted_broken"] == 1
+    assert client.post(f"{API}/flaky/unmute", json={"nodeid": FLAKY}).status_code == 200
+    again = client.post(f"{API}/flaky/unmute", json={"nodeid": FLAKY})
+    assert (again.status_code, again.json()["detail"]) == (409, f"{FLAKY} is not muted")
+    assert client.post(f"{API}/flaky/mute", json={"nodeid": "nobody"}).status_code == 409
+    assert client.post(f"{API}/flaky/mute", json={"nodeid": FLAKY, "days": -1}).status_code == 422

@@ -116,7 +116,7 @@ def test_the_pages_keep_what_they_show_while_the_reporter_is_away(
     fill(reporter, 1)
     reader = CachedReader(reporter)
     views = Views(reader, None, "shop", None, None)
-    assert len(views.draw("", "")) == 8
+    assert len(views.draw("", "")) == 10
     reader.clear()
     with monkeypatch.context() as patch:
         patch.setattr(reporter, "summary", lambda: 1 / 0)

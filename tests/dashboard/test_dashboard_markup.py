@@ -16,6 +16,7 @@ from augment.dashboard.charts import resources_page
 from augment.dashboard.overview import admission_row
 from augment.dashboard.pages import Views
 
+HOSTILE_TEST = f"t.py::test_bad[{HOSTILE}]"
 ALLOWED_TAGS = {
     *("a", "b", "button", "code", "dd", "details", "div", "dl", "dt", "g", "h1", "h3", "header", "i", "line", "p"),
     *("path", "pre", "polygon", "polyline", "section", "small", "span", "summary", "svg", "time", "wbr"),
@@ -61,13 +62,17 @@ def test_colours_and_characters_that_deceive_are_gone() -> None:
     )
 
 
-@pytest.mark.parametrize("chosen", [("run-1", "adm-held"), ("", ""), (HOSTILE, HOSTILE)])
-def test_no_page_lets_hostile_words_become_markup(tmp_path: Path, chosen: tuple[str, str]) -> None:
+@pytest.mark.parametrize("chosen", [("run-1", "adm-held", HOSTILE_TEST), ("", "", ""), (HOSTILE,) * 3])
+def test_no_page_lets_hostile_words_become_markup(tmp_path: Path, chosen: tuple[str, str, str]) -> None:
     reporter = open_reporter(tmp_path)
     fill(reporter, 2, HOSTILE)
+    known = next(test["nodeid"] for test in reporter.flaky())
+    chosen = tuple(known if one == HOSTILE_TEST else one for one in chosen)
+    if "run-1" in chosen:
+        reporter.mute(known, 4e9)
     reporter.set_health({"model": "failed", "model_name": HOSTILE, "detail": HOSTILE})
     views = Views(CachedReader(reporter), Review(reporter), HOSTILE, "javascript:alert(1)", HOSTILE)
-    for name, html in views.draw(*chosen, HOSTILE).items():
+    for name, html in views.draw(*chosen, message=HOSTILE).items():
         found = parsed(html)
         assert found.tags <= ALLOWED_TAGS, name
         assert not [attribute for attribute, _ in found.attributes if attribute.startswith("on")], name
@@ -198,3 +203,23 @@ def test_charts_take_any_number_of_samples() -> None:
         assert len(html) < 60_000
     assert "3 CPUs wanted" in html
     assert all(0.0 <= float(y) <= 120.0 for y in re.findall(r"[\d.]+,(-?[\d.]+)", html))
+
+
+def test_a_flaky_test_shows_what_makes_it_fail_every_attempt_and_its_mute(tmp_path: Path) -> None:
+    reporter = open_reporter(tmp_path)
+    fill(reporter)
+    flaky = "t.py::test_bad[boom]"
+    views = Views(CachedReader(reporter, ttl_s=0.0), Review(reporter), "shop", None, None)
+    assert "flips in 25% of its attempts: boom" in parsed(views.draw()["flaky"]).text
+    detail = views.draw("", "", flaky)["flaky-test"]
+    assert "2 of 3 did not pass" in parsed(detail).text
+    assert "hash seed 2" in parsed(detail).text
+    assert f'data-mute="{flaky}"' in detail
+    assert views.review("mute", flaky) == ""
+    assert "data-unmute" in views.draw("", "", flaky)["flaky-test"]
+    summary = parsed(views.draw()["summary"]).text
+    assert summary.startswith("Nothing is broken")
+    assert "Muted, flaky" in summary
+    assert "is not muted" in views.review("unmute", "t.py::test_ok")
+    assert "neither known to be flaky" in parsed(views.draw("", "", "t.py::test_ok")["flaky-test"]).text
+    reporter.close()

@@ -18,6 +18,8 @@ SUMMARY = {
         {"id": "adm-1", "nodeid": "t.py::test_n", "target": "m:f", "reason": "covers 3 lines", "state": "held"}
     ],
     "findings": [{"target": "m:g", "title": "returns 5, not 4"}],
+    "muted": [{"nodeid": "t.py::test_flaky", "outcome": "failed", "muted_until": 4e9}],
+    "muted_broken": 1,
 }
 MARKED = b"<!-- augment:begin -->\nold\n<!-- augment:end -->\n"
 
@@ -25,7 +27,8 @@ MARKED = b"<!-- augment:begin -->\nold\n<!-- augment:end -->\n"
 def test_the_section_says_what_is_broken_and_what_is_new() -> None:
     text = render(SUMMARY)
     for words in (
-        "3 tests**: 2 passed, 1 failed",
+        "3 tests**: 2 passed, 1 failed, 1 of those broken are muted as flaky",
+        "- `t.py::test_flaky` failed, muted until 2096-10-02: `augment flaky` says why",
         "`t.py::test_a` failed",
         "covers 3 lines (waiting for review: `augment accept adm-1`)",
         "`m:g`",
@@ -121,6 +124,7 @@ def test_a_hostile_name_stays_on_its_line(tmp_path: Path, name: str) -> None:
         "failing": [{"nodeid": name, "outcome": "failed", "revision": name}],
         "recent_admissions": [{"nodeid": name, "target": name, "reason": name, "state": "kept"}],
         "findings": [{"target": name, "title": name}],
+        "muted": [{"nodeid": name, "outcome": "failed", "muted_until": 4e9}],
     }
     path = tmp_path / "TASKS.md"
     for _ in range(2):
