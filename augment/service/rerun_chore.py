@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from augment.records import Attempt, Evidence, Outcome, Snapshot
+from augment.records import Attempt, Evidence, Job, Outcome, Snapshot
 from augment.service.flakiness import THRESHOLD, Prior, learn_prior, scored
 from augment.service.isolating import isolate
 from augment.service.rerun_batches import BROKEN, Order, RerunBatches, ran_before
@@ -23,6 +23,8 @@ BUDGET_S = 5.0
 """Of one piece of work: short, so that a save soon finds the machine free."""
 _LOOK_AGAIN_S = 60.0
 """How long nothing was worth it, until the next look at the records: new tests come without a new revision."""
+_REST = 4.0
+"""Rest after each piece, in its own lengths, while tests wait to be written: both use the slots of the background."""
 
 
 class FlakinessRecords(Protocol):
@@ -36,6 +38,9 @@ class FlakinessRecords(Protocol):
 
     def attempts(self, attempts: Sequence[Attempt], evidence: Sequence[Evidence] = ()) -> None:
         """Keep executions and what they amount to."""
+
+    def pending_jobs(self, limit: int = 100) -> list[Job]:
+        """What waits to be written."""
 
     def mute(self, nodeid: str, until: float, by: str = "user") -> bool:
         """Mute a test."""
@@ -70,11 +75,19 @@ class FlakinessChore:
         self._clock = clock
         self._seed = int(clock())
         self._nothing = ("", 0.0)
+        self._rests_until = 0.0
 
     def step(self, snapshot: Snapshot, should_stop: Callable[[], bool]) -> str:
         """Find what a flip was due to, else rerun what promises most; says what was done, '' when nothing is."""
-        if self._nothing[0] == snapshot.revision and self._clock() < self._nothing[1]:
+        began = self._clock()
+        if began < self._rests_until or (self._nothing[0] == snapshot.revision and began < self._nothing[1]):
             return ""
+        done = self._piece(snapshot, should_stop)
+        if self._records.pending_jobs(1):
+            self._rests_until = self._clock() + _REST * (self._clock() - began)
+        return done
+
+    def _piece(self, snapshot: Snapshot, should_stop: Callable[[], bool]) -> str:
         evidence = {known.nodeid: known for known in self._records.evidence()}
         prior = learn_prior(evidence.values())
         flipped = next((known for known in evidence.values() if known.mixed and known.suspects), None)
