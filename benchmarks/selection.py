@@ -347,9 +347,7 @@ def main() -> int:
     found = {name: summary(part) for name, part in trials.items()} | {"all": summary(every)}
     for trial in every:
         if trial.missed or trial.unsteady:
-            print(
-                f"missed in {trial.project}: {trial.edit} ({trial.kind}): {trial.missed[:5]} unsteady {trial.unsteady[:3]}"
-            )
+            print(f"missed in {trial.project}: {trial.edit} ({trial.kind}): {trial.missed[:5]} {trial.unsteady[:3]}")
     text = json.dumps({"summary": found, "seconds": round(time.monotonic() - began, 1), "seed": wanted.seed}, indent=2)
     print(text)
     print(table(found))
