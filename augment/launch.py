@@ -30,7 +30,7 @@ from augment.service.preflight import (
     free_port,
     write_service,
 )
-from augment.wiring import engine_spec, flakiness_policy, generation_settings, suite_limits
+from augment.wiring import control_policy, engine_spec, flakiness_policy, generation_settings, suite_limits
 
 if TYPE_CHECKING:
     from augment.actors.fleet import Fleet, FleetSpec
@@ -180,6 +180,7 @@ class Launch:
             confine_own_tests=wanted.sandbox_own_tests,
             retries=wanted.fault_retries,
             flakiness=flakiness_policy(wanted),
+            controls=control_policy(wanted),
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),

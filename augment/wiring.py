@@ -8,7 +8,7 @@ from augment.config import GeneratorSettings, ModelSettings
 from augment.generation import GenerationSettings
 from augment.seams import Limits
 from augment.serve import EngineSpec, locate_model
-from augment.service import FlakinessPolicy
+from augment.service import ControlPolicy, FlakinessPolicy
 
 CHARACTERS_PER_TOKEN = 4
 """Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
@@ -54,6 +54,11 @@ def flakiness_policy(wanted: GeneratorSettings) -> FlakinessPolicy | None:
     if not wanted.flaky_reruns:
         return None
     return FlakinessPolicy(threshold=wanted.flaky_threshold, mute_days=wanted.flaky_mute_days)
+
+
+def control_policy(wanted: GeneratorSettings) -> ControlPolicy:
+    """How many deselected tests run as controls."""
+    return ControlPolicy(wanted.control_tests, wanted.control_seconds, wanted.seed or 0)
 
 
 def suite_limits(wanted: GeneratorSettings) -> Limits:

@@ -32,7 +32,7 @@ from augment.errors import ClusterError
 from augment.generation import GenerationSettings
 from augment.records import Project
 from augment.seams import Limits
-from augment.service import FlakinessPolicy
+from augment.service import ControlPolicy, FlakinessPolicy
 
 log = logging.getLogger("augment.launch")
 
@@ -68,6 +68,8 @@ class FleetSpec:
     """How often a fault is tried again."""
     flakiness: FlakinessPolicy | None = None
     """When a test is flaky and for how long it is muted; None does not look for flaky tests."""
+    controls: ControlPolicy | None = None
+    """How many deselected tests run as controls; None runs none."""
 
 
 class Fleet:
@@ -100,6 +102,7 @@ class Fleet:
             *logs,
             spec.retries,
             spec.flakiness,
+            spec.controls,
             max_concurrency=4,
         )
         self._make(WATCHER, WatcherActor, root, spec.namespace, *logs)

@@ -20,6 +20,8 @@ from augment.service import (
     TESTED,
     TESTED_REVISION,
     UNSETTLED,
+    ControlPolicy,
+    Controls,
     Coordinator,
     FlakinessChore,
     FlakinessPolicy,
@@ -31,6 +33,7 @@ from augment.service import (
 )
 from augment.service.retrying import RETRIES
 
+CONTROLS_PRIORITY = 10
 FLAKINESS_PRIORITY = 20
 """After control samples, which cost less and tell of what a save may have broken."""
 
@@ -53,6 +56,7 @@ class ServiceActor(Shell):
         log_level: str,
         retries: int = RETRIES,
         flakiness: FlakinessPolicy | None = None,
+        controls: ControlPolicy | None = None,
     ) -> None:
         start_logging(Path(log_dir), SERVICE, log_level)
         end_with_threads()
@@ -71,6 +75,8 @@ class ServiceActor(Shell):
         )
         self._batches = RerunBatches(project, executor, limits)
         chores = []
+        if controls is not None:
+            chores.append(Ranked(CONTROLS_PRIORITY, Controls(notebook, self._batches, controls)))
         if flakiness is not None:
             chores.append(
                 Ranked(FLAKINESS_PRIORITY, FlakinessChore(Snapshots(root), notebook, self._batches, flakiness))

@@ -152,6 +152,23 @@ class GeneratorSettings(_Section):
         description="How often a test that a fault ended is tried again on another executor. Failures never are.",
         json_schema_extra=_unit("attempts"),
     )
+    control_tests: int = Field(
+        default=20,
+        ge=0,
+        le=10000,
+        description=(
+            "Tests that a save did not select and that run all the same in idle time, for each revision, to measure "
+            "what selection misses; 0 runs none."
+        ),
+        json_schema_extra=_unit("tests"),
+    )
+    control_seconds: float = Field(
+        default=10.0,
+        ge=0.0,
+        le=3600.0,
+        description="How long the control tests of one revision may take together, by their last durations.",
+        json_schema_extra=_unit("seconds"),
+    )
     flaky_reruns: bool = Field(
         default=True, description="Rerun tests while nothing changes, to find those whose verdict flips."
     )

@@ -1,5 +1,6 @@
 """The plain classes behind the actors: watching, planning, coordinating, writing, resources and governing. No Ray."""
 
+from augment.service.controls import ControlPolicy, Controls
 from augment.service.coordinating import TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.idle import IdleLoop, Ranked
@@ -15,6 +16,8 @@ __all__ = [
     "TESTED",
     "TESTED_REVISION",
     "UNSETTLED",
+    "ControlPolicy",
+    "Controls",
     "Coordinator",
     "FlakinessChore",
     "FlakinessPolicy",
