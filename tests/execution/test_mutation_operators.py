@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -204,3 +205,9 @@ def test_a_mutant_of_another_tool_is_taken_unless_it_changes_nothing() -> None:
     assert made.place is MutantPlace.DEFAULT
     assert mutant_of(source, target, (0, len(source), "def f(a):  # same\n    return a + 1\n"), "other") is None
     assert mutant_of(source, target, (0, len(source), "def f(a:\n"), "other") is None
+
+
+def test_the_page_about_mutants_has_every_operator() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mutation.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")}
+    assert {operator.name for operator in OPERATORS} <= rows
