@@ -116,7 +116,7 @@ SUBJECTS = {
         Subject("wrapt==2.5.2", (), "compiled extension, unittest classes, compiled test helpers"),
         Subject(
             "propcache==0.5.4",
-            ("pytest-cov", "pytest-xdist", "pytest-codspeed", "covdefaults", "cython"),
+            ("pytest-cov", "pytest-xdist", "pytest-codspeed", "covdefaults", "cython", "expandvars"),
             "--numprocesses, --cov and --strict-markers in addopts, compiled extension",
         ),
         Subject(
