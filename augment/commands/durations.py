@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from augment.analysis import is_test_file, list_files
-from augment.execution import SuiteHistory
 from augment.files import write_atomically
-from augment.seams import BatchResult
 from augment.service.revisions import state_folder
 
 _FILE = "durations.json"
 
 
-def test_file_sizes(root: Path, history: SuiteHistory) -> dict[str, int]:
-    """Bytes of each file that looks like tests or held some when the suite ran last."""
-    return {
-        file: (root / file).stat().st_size
-        for file in list_files(root)
-        if (is_test_file(file) or file in history.files) and (root / file).is_file()
-    }
-
-
-def recall_durations(root: Path) -> SuiteHistory:
-    """What was kept; empty when there is nothing, or nothing that can be read."""
+def recall_durations(root: Path) -> object:
+    """What was kept; None when there is nothing, or nothing that can be read."""
     try:
-        return SuiteHistory.from_json(json.loads((root / ".augment" / _FILE).read_text(encoding="utf-8")))
+        return json.loads((root / ".augment" / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return SuiteHistory()
+        return None
 
 
-def keep_durations(root: Path, results: Sequence[BatchResult], listed: Sequence[str]) -> None:
-    """Keep what a run of the whole suite took, unless the infrastructure cut it short.
-
-    A project that cannot be written to, as in some CI, is left as it is: the next run goes by sizes again.
-    """
-    if any(result.fault is not None for result in results) or not any(result.verdicts for result in results):
-        return
-    text = json.dumps(SuiteHistory.of(results, listed).to_json(), separators=(",", ":"))
+def keep_durations(root: Path, durations: object) -> None:
+    """Keep it. A project that cannot be written to, as in some CI, is left as it is: the next run goes by sizes."""
     try:
-        write_atomically(state_folder(root) / _FILE, text.encode())
+        write_atomically(state_folder(root) / _FILE, json.dumps(durations, separators=(",", ":")).encode())
     except OSError:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,15 +15,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from augment.analysis import discover_project, take_snapshot
-from augment.commands.durations import keep_durations, recall_durations, test_file_sizes
+from augment.analysis import discover_project, list_files, take_snapshot
+from augment.commands.durations import keep_durations, recall_durations
 from augment.commands.results import check_result_file, write_result_file
 from augment.config import GeneratorSettings, load_settings
 from augment.errors import ProjectError
-from augment.execution import LocalExecutor, SuiteHistory, find_interpreter, share_out, split_batch
+from augment.execution import LocalExecutor, find_interpreter
 from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
 from augment.seams import Batch, BatchResult, Limits
 from augment.service.retrying import RunAgain, retry_faults
+from augment.service.suites import Suites
 
 NOT_FOUND = "not found"
 FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = 1, 2, 3, 4, 5
@@ -136,11 +137,17 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
     try:
         executor.prime(whole)
         root = Path(project.root)
-        history = recall_durations(root)
-        sizes = test_file_sizes(root, history)
+        suites = Suites(
+            root, at_once, lambda: recall_durations(root), lambda durations: keep_durations(root, durations)
+        )
+        batches = suites.cut(whole, list_files(root))
+        if len(batches) > 1:
+            # Tests that wait for each other's port or file would wait for ever: what hangs runs again, by itself.
+            batches = [
+                replace(batch, limits=replace(whole.limits, test_s=settings.test_timeout_s)) for batch in batches
+            ]
         with _Display(console) as display:
-            display.expect(len(wanted) or history.tests or None)
-            report.results = _run_all(executor, _cut(whole, at_once, history, sizes), display.take)
+            report.results = _run_all(executor, batches, display.take)
             retried = retry_faults(report.results, _run_again(executor, whole), revision, settings.fault_retries)
             told = {verdict.nodeid: verdict for verdict in retried.verdicts}
             verdicts = [verdict for result in report.results for verdict in result.verdicts]
@@ -148,8 +155,8 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
             report.attempts = retried.attempts
     finally:
         executor.close()
-    if not wanted:
-        keep_durations(root, report.results, list(sizes))
+    if not wanted and suites.learn(report.results, retried.verdicts):
+        console.print("tests that hung side by side passed by themselves: from now on all run in one batch")
     report.seconds = time.time() - began
     report.run = replace(report.run, finished_at=time.time(), counts=Counts.of(report.verdicts))
     return report
@@ -162,15 +169,6 @@ def _run_again(executor: LocalExecutor, whole: Batch) -> RunAgain:
         return executor.run(replace(whole, id=new_id("batch"), nodeids=nodeids, avoid=avoid))
 
     return again
-
-
-def _cut(whole: Batch, at_once: int, history: SuiteHistory, sizes: Mapping[str, int]) -> list[Batch]:
-    """The batches to run side by side."""
-    if whole.nodeids:
-        seconds = {nodeid: history.seconds_of(nodeid) for nodeid in whole.nodeids}
-        return split_batch(whole, at_once, {nodeid: known for nodeid, known in seconds.items() if known is not None})
-    shares = share_out(history, sizes, at_once)
-    return [replace(whole, id=new_id("batch"), share=share) for share in shares]
 
 
 def _run_all(
@@ -209,10 +207,6 @@ class _Display:
 
     def __exit__(self, *_error: object) -> None:
         self._progress.stop()
-
-    def expect(self, tests: int | None) -> None:
-        """Say how many tests there will be, as far as is known."""
-        self._progress.update(self._task, total=tests)
 
     def take(self, verdict: Verdict) -> None:
         """Count one test."""

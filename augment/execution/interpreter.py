@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +106,10 @@ def find_interpreter(project_root: str | Path, explicit: str | None = None) -> s
     """The interpreter to run the project's tests with, as an absolute path.
 
     ``explicit`` (a path, a virtual environment's folder or a command name) wins; then the project's ``.venv`` or
-    ``venv``; then the interpreter that runs Augment. Raises :class:`ProjectError` when ``explicit`` is not there.
+    ``venv``, as uv, pip users and Poetry's ``virtualenvs.in-project`` make it; then the environment that Poetry keeps
+    elsewhere for a project of its own, where Poetry is installed; then the interpreter that runs Augment. An activated
+    environment of the shell (``VIRTUAL_ENV``) does not count: it is more often Augment's than the project's.
+    Raises :class:`ProjectError` when ``explicit`` is not there.
     """
     if explicit:
         return _named_interpreter(explicit)
@@ -112,7 +117,41 @@ def find_interpreter(project_root: str | Path, explicit: str | None = None) -> s
         candidate = Path(project_root) / folder / "bin" / "python"
         if candidate.exists():
             return str(candidate.absolute())
-    return sys.executable
+    return _poetry_interpreter(Path(project_root)) or sys.executable
+
+
+def _poetry_interpreter(root: Path) -> str | None:
+    """The environment that Poetry made for its project; None where it is not Poetry's, or there is none."""
+    poetry = shutil.which("poetry")
+    if poetry is None or not _is_poetrys(root):
+        return None
+    # Poetry takes an activated environment for the project's, and Augment's own may be active.
+    outer = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")}
+    command = [poetry, "env", "info", "--path", "--no-interaction"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=outer,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    candidate = Path(done.stdout.strip()) / "bin" / "python"
+    return str(candidate) if done.returncode == 0 and candidate.is_absolute() and candidate.exists() else None
+
+
+def _is_poetrys(root: Path) -> bool:
+    if (root / "poetry.lock").exists():
+        return True
+    try:
+        return "poetry" in tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return False
 
 
 def _named_interpreter(name: str) -> str:

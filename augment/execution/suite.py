@@ -38,9 +38,13 @@ class FileHistory:
 
 @dataclass(frozen=True, slots=True)
 class SuiteHistory:
-    """How long each test file of a project took when the whole suite ran last."""
+    """How long each test file of a project took when the whole suite ran last.
+
+    ``alone`` says that its tests must not run side by side: they were seen to disturb each other.
+    """
 
     files: Mapping[str, FileHistory] = field(default_factory=dict)
+    alone: bool = False
 
     @classmethod
     def of(cls, results: Iterable[BatchResult], listed: Iterable[str] = ()) -> SuiteHistory:
@@ -63,11 +67,12 @@ class SuiteHistory:
             files = {str(file): _from_json(entry) for file, entry in data["files"].items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
-        return cls(files)
+        return cls(files, data.get("alone") is True)
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
+            "alone": self.alone,
             "files": {
                 file: {
                     "seconds": round(entry.seconds, 4),
@@ -76,7 +81,7 @@ class SuiteHistory:
                     "units": {name: round(seconds, 4) for name, seconds in entry.units.items()},
                 }
                 for file, entry in self.files.items()
-            }
+            },
         }
 
     @property

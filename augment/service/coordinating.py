@@ -47,13 +47,13 @@ from augment.service.planning import (
     missing_tests,
     reason_for,
     sources_of,
-    split_by_file,
     vanished_tests,
     with_unsettled,
     write_jobs,
 )
 from augment.service.retrying import RETRIES, retry_faults
 from augment.service.revisions import Sources
+from augment.service.suites import Suites
 from augment.service.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ MANY_FILES = 300
 """More changed Python files than this, as a switch of branches brings, are not compared: reading and parsing 10,000 old
 and new ones takes half a minute, and what they touch is nearly everything anyway."""
 
-SPLIT_FROM = 40
-"""Fewer tests than this run in one batch: starting another process costs more than it saves."""
+SUITE = "suite"
+"""Memory key: what the tests took when all of them ran last."""
 
 
 class Notebook(ReportSink, Memory, Protocol):
@@ -128,7 +128,9 @@ class Coordinator:
         self._notebook = notebook
         self._sources = sources
         self._limits = limits or Limits()
-        self._parallel = parallel
+        self._suites = Suites(
+            self._root, parallel, lambda: notebook.recall(SUITE), lambda durations: notebook.remember(SUITE, durations)
+        )
         self._retries = retries
         self._clock = clock
         self._source_index = SourceIndex()
@@ -306,7 +308,7 @@ class Coordinator:
         if plan.change is not None:
             self._notebook.content_changed(plan.nodeids)
         results = self._run_batches(run, plan, snapshot)
-        results += self._retry(run, snapshot, results)
+        results += self._retry(run, snapshot, results, whole=not plan.nodeids)
         self._notebook.run_finished(run.id, self._clock())
         if any(result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED for result in results):
             log.info("run %s was superseded by a newer save", run.id)
@@ -341,8 +343,7 @@ class Coordinator:
             self._notebook.forget_tests(gone)
 
     def _run_batches(self, run: Run, plan: RunPlan, snapshot: Snapshot) -> list[BatchResult]:
-        parts = split_by_file(plan.nodeids, self._parallel if len(plan.nodeids) >= SPLIT_FROM else 1) or [[]]
-        batches = [self._batch(snapshot, tuple(part)) for part in parts]
+        batches = self._suites.cut(self._batch(snapshot, plan.nodeids), snapshot.files)
 
         def on_verdict(verdict: Verdict) -> None:
             self._notebook.verdicts(run.id, [verdict])
@@ -352,7 +353,7 @@ class Coordinator:
         with ThreadPoolExecutor(len(batches)) as pool:
             return list(pool.map(lambda batch: self._run_one(run, batch, on_verdict), batches))
 
-    def _retry(self, run: Run, snapshot: Snapshot, results: Sequence[BatchResult]) -> list[BatchResult]:
+    def _retry(self, run: Run, snapshot: Snapshot, results: Sequence[BatchResult], *, whole: bool) -> list[BatchResult]:
         """Try what faults ended again, now that every other verdict is out; the results that gave real verdicts."""
         with self._lock:
             if self._in_flight.superseded:
@@ -367,6 +368,8 @@ class Coordinator:
         if retried.attempts:
             self._notebook.verdicts(run.id, retried.verdicts)
             self._notebook.attempts(retried.attempts)
+        if whole and self._suites.learn(results, retried.verdicts):
+            self._say("tests that hung side by side passed by themselves: from now on all run in one batch")
         return [result for result in retried.results if result.fault is None]
 
     def _run_one(self, run: Run, batch: Batch, on_verdict: Callable[[Verdict], None]) -> BatchResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from augment.analysis import Change, ChangeKind, PackageChange, ProjectChange, Selection, groups_of, shift_coverage
@@ -131,17 +130,6 @@ def missing_tests(results: Iterable[BatchResult]) -> set[str]:
         for nodeid, error in result.collection_errors.items()
         if error == NOT_FOUND and "::" in nodeid
     }
-
-
-def split_by_file(nodeids: Sequence[str], parts: int) -> list[list[str]]:
-    """At most ``parts`` batches that keep each file's tests together and in order, even in number of tests."""
-    by_file: dict[str, list[str]] = defaultdict(list)
-    for nodeid in nodeids:
-        by_file[file_of(nodeid)].append(nodeid)
-    batches: list[list[str]] = [[] for _ in range(max(1, min(parts, len(by_file))))]
-    for tests in sorted(by_file.values(), key=len, reverse=True):
-        min(batches, key=len).extend(tests)
-    return [batch for batch in batches if batch]
 
 
 def with_unsettled(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from augment.analysis import Change, ChangeKind
 from augment.records import CoverageReport, FileCoverage, Lane, Target, TargetKind
-from augment.service.planning import gaps, idle_jobs, split_by_file, vanished_tests, write_jobs
+from augment.service.planning import gaps, idle_jobs, vanished_tests, write_jobs
 
 
 def target(name: str, first: int, last: int, file: str = "shop/pricing.py", digest: str = "h") -> Target:
@@ -44,17 +44,6 @@ def test_idle_work_begins_with_the_weakest_and_skips_what_was_tried_and_has_not_
     targets = [target("small", 1, 3), target("large", 4, 30), target("tried", 31, 39, digest="same")]
     jobs = idle_jobs(targets, report, {"shop.pricing:tried": "same", "shop.pricing:small": "older"}, 1.0)
     assert [job.target for job in jobs] == ["shop.pricing:large", "shop.pricing:small"]
-
-
-def test_tests_of_one_file_stay_together_when_a_suite_is_split() -> None:
-    nodeids = [
-        f"tests/test_{name}.py::test_{number}" for name in "abc" for number in range({"a": 4, "b": 3, "c": 1}[name])
-    ]
-    batches = split_by_file(nodeids, 2)
-    assert sorted(map(len, batches)) == [4, 4]
-    assert sorted(nodeid for batch in batches for nodeid in batch) == sorted(nodeids)
-    files = [{nodeid.partition("::")[0] for nodeid in batch} for batch in batches]
-    assert not files[0] & files[1]
 
 
 def test_tests_that_a_whole_file_no_longer_has_are_gone_and_others_are_not() -> None:
