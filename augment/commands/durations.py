@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from augment.analysis import is_test_file, list_files
+from augment.execution import SuiteHistory
 from augment.files import write_atomically
 from augment.service.revisions import state_folder
 
 _FILE = "durations.json"
 
 
-def recall_durations(root: Path) -> object:
-    """What was kept; None when there is nothing, or nothing that can be read."""
+def test_file_sizes(root: Path, history: SuiteHistory) -> dict[str, int]:
+    """Bytes of each file that looks like tests or held some when the suite ran last."""
+    return {
+        file: (root / file).stat().st_size
+        for file in list_files(root)
+        if (is_test_file(file) or file in history.files) and (root / file).is_file()
+    }
+
+
+def recall_durations(root: Path) -> SuiteHistory:
+    """What was kept; empty when there is nothing, or nothing that can be read."""
     try:
-        return json.loads((root / ".augment" / _FILE).read_text(encoding="utf-8"))
+        return SuiteHistory.from_json(json.loads((root / ".augment" / _FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return None
+        return SuiteHistory()
 
 
 def keep_durations(root: Path, durations: object) -> None:

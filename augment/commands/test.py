@@ -138,7 +138,7 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
         executor.prime(whole)
         root = Path(project.root)
         suites = Suites(
-            root, at_once, lambda: recall_durations(root), lambda durations: keep_durations(root, durations)
+            root, at_once, lambda: recall_durations(root).to_json(), lambda durations: keep_durations(root, durations)
         )
         batches = suites.cut(whole, list_files(root))
         if len(batches) > 1:
