@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from augment.execution.blackbox import place_of, stacks_of
 from augment.execution.ledger import Event, EventLedger
+from augment.execution.plausible import ImplausibleEventError
 from augment.execution.runner.blackbox import stack_signal
 from augment.execution.runner.events import CODE, chained_codes
 from augment.execution.source import Runner
-from augment.execution.watch import Watch
+from augment.execution.watch import Watch, kernel_kills
 from augment.records import Fault, FaultKind
 from augment.seams import Limits
 
@@ -83,9 +84,10 @@ class Attempt:
         self._test_began = 0.0
         self._next_look = 0.0
         self._watch = Watch(runner, limits)
+        self._kernel_kills = kernel_kills()
         self._events_open = True
         self._cancelled = False
-        self._forged = False
+        self._forged = ""
         self._unconfined = ""
 
     @property
@@ -128,9 +130,9 @@ class Attempt:
         for line in lines:
             try:
                 self._take_event(self._opened(bytes(line)))
-            except (ValueError, KeyError, TypeError, IndexError):
+            except (ValueError, KeyError, TypeError, IndexError) as error:
                 # Test code can reach the pipe. Nothing after what it wrote can be told from forgery.
-                self._forged = True
+                self._forged = str(error) if isinstance(error, ImplausibleEventError) else "a line without its code"
                 return
             self._ledger.tell()
 
@@ -140,7 +142,7 @@ class Attempt:
             return _before_the_order(json.loads(line))
         code, event = line[:CODE], line[CODE + 1 :]
         if not hmac.compare_digest(code, self._code(event)):
-            raise ValueError("the line was not written by the runner")
+            raise ValueError("the code does not fit")
         return json.loads(event)  # type: ignore[no-any-return]
 
     def _take_event(self, event: Event) -> None:
@@ -175,7 +177,7 @@ class Attempt:
         if self._cancelled:
             return Loss(Fault(FaultKind.SUPERSEDED, "cancelled"), final=True)
         if self._forged:
-            detail = "the process sent events that its runner did not write: the batch ends here"
+            detail = f"the process sent events that its runner did not write ({self._forged}): the batch ends here"
             return Loss(Fault(FaultKind.CRASH, detail), final=True)
         if self._unconfined:
             detail = f"the process could not be confined, so nothing ran ({self._unconfined})"
@@ -192,6 +194,9 @@ class Attempt:
             return Loss(Fault(FaultKind.WORKER_LOST, "the warm process that the tests were forked from was lost"))
         if status is not None and status == -signal.SIGXCPU:
             return Loss(Fault(FaultKind.TIMEOUT, f"used more than {self._limits.cpu_s} s of CPU time"))
+        if status == -signal.SIGKILL and kernel_kills() > self._kernel_kills:
+            # Of the whole machine: another process may have been meant, but this one was killed by someone too.
+            return Loss(Fault(FaultKind.OUT_OF_MEMORY, "the process was killed when the machine ran out of memory"))
         return Loss(Fault(FaultKind.CRASH, _ended(status)))
 
     def _too_long(self) -> Loss | None:

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -77,6 +78,7 @@ class ForkingRunners:
         self._preloads = Preloads()
         self._warm: dict[_Key, _Warm] = {}
         self._projects: dict[RunnerKind, _Project] = {}
+        self._asked: Counter[RunnerKind] = Counter()
         self._unsafe: dict[RunnerKind, str] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -86,7 +88,7 @@ class ForkingRunners:
 
     def take(self, kind: RunnerKind) -> Runner:
         """A child of the warm process of this kind, which is started if need be."""
-        for _ in range(_TRIES):
+        for _ in range(_TRIES if self._is_worth_warmth(kind) else 0):
             warm = self._warm_for(kind)
             if warm is None:
                 break
@@ -100,6 +102,8 @@ class ForkingRunners:
 
     def refill(self, kind: RunnerKind) -> None:
         """Start the warm process of this kind in the background, where there is none, or a better one is called for."""
+        if self._asked[_anywhere(kind)] < 2 and kind.hash_seed is not None:
+            return
         if self._warm_for(kind) is None:
             self._fresh.refill(kind)
         else:
@@ -110,6 +114,12 @@ class ForkingRunners:
         self._preloads.learn(kind, modules)
         with self._lock:
             self._project(kind).batches += 1
+
+    def _is_worth_warmth(self, kind: RunnerKind) -> bool:
+        """A hash seed that is asked for once is not: most are not asked for again."""
+        with self._lock:
+            self._asked[_anywhere(kind)] += 1
+            return kind.hash_seed is None or self._asked[_anywhere(kind)] > 1
 
     def _warm_for(self, kind: RunnerKind) -> _Warm | None:
         if not sys.platform.startswith("linux") or (kind.confinement is not None and not kind.confinement.forks):

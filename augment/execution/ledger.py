@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from augment.execution.plausible import RoundOfTests
 from augment.execution.shapes import CoverageBuilder
 from augment.records import Fault, FaultKind, Outcome, Verdict
 from augment.seams import Batch, BatchResult, Failure, FileFacts, Observation, VerdictSink
@@ -62,6 +63,7 @@ class Ledger:
         self._collected: dict[int, dict[str, None]] = {}
         self._told: list[str] = []
         self._finished: dict[int, set[str]] = {}
+        self._tests = RoundOfTests()
         self._handlers: dict[str, Callable[[Event], None]] = {
             "ready": self._on_ready,
             "round": self._on_round,
@@ -89,6 +91,8 @@ class Ledger:
         self.ready = True
 
     def _on_round(self, event: Event) -> None:
+        self._end_interrupted()
+        self._tests = RoundOfTests()
         self._round = self._offset + event["number"]
 
     def _on_uncollectable(self, event: Event) -> None:
@@ -98,15 +102,18 @@ class Ledger:
         self.missing.extend(event["nodeids"])
 
     def _on_collected(self, event: Event) -> None:
+        self._tests.collected(event["nodeids"])
         self._collected.setdefault(self._round, {}).update(dict.fromkeys(event["nodeids"]))
 
     def _on_files(self, event: Event) -> None:
         self._files.update({file: FileFacts(tie, seconds) for file, (tie, seconds) in event["files"].items()})
 
     def _on_started(self, event: Event) -> None:
+        self._tests.started(event["nodeid"])
         self.running = event["nodeid"]
 
     def _on_verdict(self, event: Event) -> None:
+        self._tests.ended(event["nodeid"])
         self._told.append(event["nodeid"])
         fault = self._fault_of(event["refused"]) if event["refused"] else None
         outcome = Outcome(event["outcome"]) if fault is None else Outcome.FAULT
@@ -118,6 +125,8 @@ class Ledger:
         if kind == "too big":
             limit = self._batch.limits.file_bytes
             return Fault(FaultKind.OUTPUT_LIMIT, f"the test wrote more than {limit} bytes to one file")
+        if kind == "memory":
+            return Fault(FaultKind.OUT_OF_MEMORY, detail)
         if kind == "full":
             limit = self._batch.limits.temporary_bytes
             return Fault(
@@ -146,6 +155,9 @@ class Ledger:
         if self._batch.coverage:
             self._coverage.measured(self._told)
         self._exit_code = event["exit_code"]
+        self._end_interrupted()
+
+    def _end_interrupted(self) -> None:
         if self.running is not None:
             # KeyboardInterrupt or pytest.exit() raised by the test: pytest stops there without a verdict.
             self._add(Verdict(self.running, Outcome.ERROR, 0.0, "the test interrupted the whole run"))

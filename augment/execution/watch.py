@@ -18,6 +18,15 @@ _FILES_EVERY_S = 0.5
 _MIB = 2**20
 
 
+def kernel_kills() -> int:
+    """How often the kernel has killed a process of this machine for want of memory; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
 class Watch:
     """Looks at one runner. Temporary files count where a confined runner has no file system of limited size."""
 

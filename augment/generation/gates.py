@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from augment.generation.ledger import Gain, Ledger
-from augment.generation.mending import FIRST_SEED, Mended, Pending, mend, open_pending
+from augment.generation.mending import FIRST_SEED, SECOND_SEED, Mended, Pending, mend, open_pending
 from augment.generation.model import BrokenTest
 from augment.generation.observe import has_placeholder
 from augment.generation.replies import key_of
@@ -30,6 +30,8 @@ GATES = ("repeat", "harmless", "asserts", "target", "gain", "stable")
 GATE_RUNS = 5
 """Runs that a kept test passed: two in one process, two in fresh ones with everything varied, one alone."""
 DOCTEST = "doctest"
+THIRD_SEED, FOURTH_SEED = 2, 3
+"""Hash seeds beside those of the first runs. There are four in all, since each needs a warm process of its own."""
 _DETAIL = 600
 _NO_GAIN = "no line or branch that is not covered already"
 
@@ -212,11 +214,11 @@ class Judge:
         if not candidates or not self._settings.enabled("stable"):
             return [Proven(item.candidate, gain, 1) for item, gain in chosen]
         together = [
-            (candidates, Variation(repeat=2, hash_seed=21)),
-            (candidates, Variation(hash_seed=22, shuffle_seed=1)),
-            (candidates, Variation(hash_seed=23, shuffle_seed=2)),
+            (candidates, Variation(repeat=2, hash_seed=SECOND_SEED)),
+            (candidates, Variation(hash_seed=THIRD_SEED, shuffle_seed=1)),
+            (candidates, Variation(hash_seed=FOURTH_SEED, shuffle_seed=2)),
         ]
-        alone = [([candidate], Variation(hash_seed=24)) for candidate in candidates]
+        alone = [([candidate], Variation(hash_seed=SECOND_SEED)) for candidate in candidates]
         results = self._runner.run_several([*together, *alone])
         proven = []
         for item, gain in chosen:

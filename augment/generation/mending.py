@@ -10,8 +10,8 @@ from augment.generation.observe import Sighting, instrument, prepare, rebuild
 from augment.generation.trials import BatchTrial, Trial, TrialRunner, Variation
 from augment.records import Candidate, new_id
 
-FIRST_SEED = 11
-SECOND_SEED = 12
+FIRST_SEED = 0
+SECOND_SEED = 1
 
 
 _NOT_RUN = Trial()

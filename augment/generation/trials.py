@@ -104,7 +104,7 @@ class TrialRunner:
 
     def run_files(self, files: Mapping[str, str]) -> BatchResult:
         """Run whole test files as they would be written."""
-        return self._batch({**self._conftest, **files}, tuple(sorted(files)), Variation(hash_seed=3), len(files) * 20)
+        return self._batch({**self._conftest, **files}, tuple(sorted(files)), Variation(hash_seed=1), len(files) * 20)
 
     def _run(self, candidates: list[Candidate], variation: Variation, splits: int) -> BatchTrial:
         if not candidates or self.superseded or self._should_stop():

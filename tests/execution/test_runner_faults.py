@@ -47,6 +47,69 @@ def test_what_the_runner_did_not_write_on_the_result_pipe_ends_the_batch(make_pr
     assert "did not write" in result.fault.detail
 
 
+FORGERIES = {
+    "another test's": "pytest_runtest_logfinish(nodeid='test_it.py::test_c', location=None)",
+    "one before its own": "pytest_runtest_logfinish(nodeid=request.node.nodeid, location=None)",
+    "of no test": "pytest_runtest_protocol(item=type('I', (), {'nodeid': 'x.py::y'}), nextitem=None)",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
+def test_a_verdict_that_cannot_be_ends_the_batch(make_project, run, forgery):
+    root = make_project(
+        {
+            "test_it.py": f"def test_a(): pass\ndef test_b(request): request.config.hook.{forgery}\ndef test_c(): assert False\n"
+        }
+    )
+    result = run(root)
+    assert result.fault is not None
+    assert outcomes(result)["test_a"] == "passed"
+    assert outcomes(result)["test_c"] == "fault"
+
+
+def test_the_key_of_a_batch_is_not_to_be_found(make_project, run):
+    look = """
+        import gc, os, sys
+        def texts():
+            for found in gc.get_objects():
+                if isinstance(found, dict):
+                    yield from (value for value in found.values() if isinstance(value, str))
+                elif isinstance(found, (list, tuple)):
+                    yield from (value for value in found if isinstance(value, str))
+        def test_it(request):
+            assert "key" not in vars(sys.modules["_augment_runner.session"])
+            orders = [found for found in gc.get_objects() if isinstance(found, dict) and "project_root" in found]
+            assert orders and not any("key" in found for found in orders)
+            keys = [text for text in texts() if len(text) == 64 and set(text) <= set("0123456789abcdef")]
+            assert not keys
+            environ = open("/proc/self/environ").read() + open("/proc/self/cmdline").read()
+            assert "key" not in os.environ and "project_root" not in environ
+    """
+    assert outcomes(run(make_project({"test_it.py": look}))) == {"test_it": "passed"}
+
+
+def test_memory_that_there_is_not_is_a_fault_and_a_raised_error_is_not(make_project, run):
+    tests = "def test_asks(): bytearray(1 << 60)\ndef test_raises(): raise MemoryError\n"
+    result = run(make_project({"test_it.py": tests}))
+    assert outcomes(result) == {"test_asks": "fault", "test_raises": "failed"}
+    assert result.verdicts[0].fault.kind is FaultKind.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize("phase", ["set-up", "tear-down"])
+def test_a_fixture_that_hangs_is_named_with_its_phase(make_project, run, phase):
+    before, after = ("time.sleep(60)", "") if phase == "set-up" else ("", "time.sleep(60)")
+    root = make_project(
+        {
+            "test_it.py": "import pytest, time\n@pytest.fixture\ndef quick(): yield\n"
+            f"@pytest.fixture\ndef slow(quick):\n    {before}\n    yield\n    {after}\n"
+            "def test_a(slow): pass\ndef test_b(): pass\n"
+        }
+    )
+    result = run(root, limits=Limits(test_s=0.5))
+    assert outcomes(result) == {"test_a": "fault", "test_b": "passed"}
+    assert f"in {phase} of fixture 'slow'" in result.verdicts[0].fault.detail
+
+
 def test_an_error_of_whoever_listens_is_not_taken_for_one_of_the_runner(make_project, executor):
     def listen(verdict):
         raise KeyError("mine")

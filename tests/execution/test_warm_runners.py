@@ -97,6 +97,13 @@ def test_a_module_of_the_project_hides_one_that_is_loaded_already(make_project, 
     assert outcomes(warm.run(batch(root))) == {"test_it": "passed"}
 
 
+def test_hash_seeds_are_those_asked_for_in_fresh_and_in_warm_processes(make_project, warm):
+    root = make_project({"test_it.py": "def test_it(): print(hash('text')); assert False\n"})
+    said = [warm.run(batch(root, hash_seed=seed)).verdicts[0].output.splitlines()[-1] for seed in (5, 5, 5, 6)]
+    assert len(set(said[:3])) == 1
+    assert said[3] != said[0]
+
+
 # ------------------------------------------------------------------------ imported ahead
 
 
@@ -258,7 +265,7 @@ def test_only_so_many_warm_processes_are_kept(make_project):
     before = set(_zygotes())
     executor = LocalExecutor(1, source=ForkingRunners(most=2))
     try:
-        for seed in range(3):
+        for seed in (0, 0, 1, 1, 2, 2, 3):
             executor.run(batch(root, hash_seed=seed))
         _wait_for(lambda: len(set(_zygotes()) - before) == 2)
     finally:

@@ -9,6 +9,7 @@ Not seen: a refusal that the code caught and made something else of, and one in 
 
 from __future__ import annotations
 
+import dis
 import errno
 import os
 import socket
@@ -24,8 +25,8 @@ _DEPTH = 20
 class Refusal(NamedTuple):
     """What was refused.
 
-    ``kind`` is *denied*, *full*, *too big*, *processes* or *absent*. ``detail`` is for a person; of what is *absent* it
-    is the path, so that Augment can look whether there is such a file outside.
+    ``kind`` is *denied*, *full*, *too big*, *memory*, *processes* or *absent*. ``detail`` is for a person; of what is
+    *absent* it is the path, so that Augment can look whether there is such a file outside.
     """
 
     kind: str
@@ -39,11 +40,23 @@ def refusal(error: BaseException, writable: Sequence[str] | None) -> Refusal | N
     """
     for cause in _causes(error):
         found = _of_system_error(cause, writable) if isinstance(cause, OSError) else None
+        if found is None and _no_memory(cause):
+            found = Refusal("memory", "the test asked for memory that there is not")
         if found is None and writable is not None and _no_more_processes(cause):
             found = Refusal("processes", "the test started more processes or threads than a batch may have")
         if found is not None:
             return found
     return None
+
+
+def _no_memory(error: BaseException) -> bool:
+    """Whether the interpreter raised it, rather than a ``raise`` in the code."""
+    if type(error) is not MemoryError or error.args or error.__traceback__ is None:
+        return False
+    last = error.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    return dis.opname[last.tb_frame.f_code.co_code[last.tb_lasti]] != "RAISE_VARARGS"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
