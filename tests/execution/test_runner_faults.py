@@ -58,7 +58,8 @@ FORGERIES = {
 def test_a_verdict_that_cannot_be_ends_the_batch(make_project, run, forgery):
     root = make_project(
         {
-            "test_it.py": f"def test_a(): pass\ndef test_b(request): request.config.hook.{forgery}\ndef test_c(): assert False\n"
+            "test_it.py": f"def test_a(): pass\ndef test_b(request): request.config.hook.{forgery}\n"
+            "def test_c(): assert False\n"
         }
     )
     result = run(root)
