@@ -97,7 +97,8 @@ def _verdict(verdict: Mapping[str, Any], output: str, shortened: bool) -> str:
     fault = verdict["fault"]
     took = f'<span class="grow"></span><small>{seconds(verdict["duration_s"])}</small>'
     hushed = chip("quiet", "muted, flaky") if verdict["muted"] else ""
-    line = f"{pill(verdict['outcome'])}{nodeid(verdict['nodeid'])}{hushed}{took}"
+    retried = _to_attempts(verdict["nodeid"]) if verdict["retried"] else ""
+    line = f"{pill(verdict['outcome'])}{nodeid(verdict['nodeid'])}{hushed}{retried}{took}"
     if not (output or shortened or fault):
         return f'<div class="verdict plain">{line}</div>'
     told = f'<p class="fault">{text(fault["kind"])}: {text(fault["detail"])}</p>' if fault else ""
@@ -105,6 +106,12 @@ def _verdict(verdict: Mapping[str, Any], output: str, shortened: bool) -> str:
     opened = " open" if verdict["outcome"] in ("failed", "error", "fault") else ""
     shown = f'<pre class="output">{_marked(output)}</pre>' if output else ""
     return f'<details class="verdict"{opened}><summary>{line}</summary>{told}{note}{shown}</details>'
+
+
+def _to_attempts(name: str) -> str:
+    """A link to every attempt of a test."""
+    address = text(f"?flaky={quote(name, safe='')}")
+    return f'<a class="chip quiet" href="{address}" data-flaky="{text(name)}">tried again after a fault</a>'
 
 
 def _marked(output: str) -> str:

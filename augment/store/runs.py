@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 from augment.errors import AugmentError
 from augment.records import Outcome, Run, Verdict
 from augment.store.coding import essence, in_parts, pack_text, unpack_text
-from augment.store.schema import flaky, outputs, runs, tests, verdicts
+from augment.store.schema import attempt_batches, attempts, flaky, outputs, runs, tests, verdicts
 
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 BROKEN = (Outcome.FAILED.value, Outcome.ERROR.value)
@@ -260,6 +260,7 @@ def detail(conn: Connection, run_id: str) -> dict[str, Any] | None:
     row = conn.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
     if row is None:
         return None
+    retried = _retried(conn, row.revision)
     found = conn.execute(
         select(verdicts, tests.c.nodeid, outputs.c.text)
         .join(tests, tests.c.id == verdicts.c.test_id)
@@ -276,10 +277,21 @@ def detail(conn: Connection, run_id: str) -> dict[str, Any] | None:
                 "output": unpack_text(verdict.text) if verdict.text is not None else "",
                 "fault": fault_json(verdict.fault_kind, verdict.fault_detail),
                 "muted": bool(verdict.muted),
+                "retried": verdict.test_id in retried,
             }
             for verdict in found
         ]
     }
+
+
+def _retried(conn: Connection, revision: str) -> set[int]:
+    """Tests that a fault ended on this revision and that were tried again."""
+    query = (
+        select(attempts.c.test_id)
+        .join(attempt_batches, attempt_batches.c.seq == attempts.c.batch_seq)
+        .where(attempt_batches.c.revision == revision, attempt_batches.c.purpose == "retry")
+    )
+    return set(conn.execute(query).scalars())
 
 
 def known_tests(

@@ -143,6 +143,7 @@ attempt_batches = Table(
     Column("conditions", AnyText, nullable=False),
     sqlite_autoincrement=True,
 )
+Index("attempt_batches_of_revision", attempt_batches.c.revision, attempt_batches.c.purpose)
 attempts = Table(
     "attempts",
     metadata,

@@ -50,6 +50,7 @@ def test_a_run_has_its_verdicts(client: httpx.Client) -> None:
             "output": "",
             "fault": None,
             "muted": False,
+            "retried": False,
         },
         {
             "nodeid": "t.py::test_bad[boom]",
@@ -58,6 +59,7 @@ def test_a_run_has_its_verdicts(client: httpx.Client) -> None:
             "output": "E   boom\nboom",
             "fault": None,
             "muted": False,
+            "retried": False,
         },
         {
             "nodeid": "t.py::test_slow",
@@ -66,6 +68,7 @@ def test_a_run_has_its_verdicts(client: httpx.Client) -> None:
             "output": "",
             "fault": {"kind": "timeout", "detail": "boom"},
             "muted": False,
+            "retried": False,
         },
     ]
 
