@@ -94,7 +94,7 @@ def _by_number(number: int, error: OSError, writable: Sequence[str]) -> Refusal 
         return Refusal("denied", f"writing {path or 'a read-only file system'}")
     if number in _RIGHTS and not (path and _inside(path, writable)):
         return Refusal("denied", f"access to {path} ({error.strerror})" if path else f"a call ({error})")
-    if number == errno.ENOENT and path and not _inside(path, writable):
+    if number == errno.ENOENT and path and not _inside(path, writable[:1]):
         return Refusal("absent", path)
     return None
 

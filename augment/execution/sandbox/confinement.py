@@ -23,6 +23,12 @@ from augment.seams import Limits
 _SHARED_MEMORY = 64 * 2**20
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _NAMESPACE_DEVICES = ("/dev/tty", "/dev/ptmx", "/dev/pts")
+_OWN_FACTS = (
+    *("self/auxv", "self/cgroup", "self/cmdline", "self/comm", "self/environ", "self/exe", "self/fd", "self/fdinfo"),
+    *("self/io", "self/limits", "self/maps", "self/mountinfo", "self/mounts", "self/oom_score", "self/smaps"),
+    *("self/smaps_rollup", "self/stat", "self/statm", "self/status"),
+)
+"""Of a process itself. Not all of it: `net` lists who listens on this machine."""
 _KERNEL_FACTS = ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys/kernel", "sys/vm", "uptime", "version")
 _SETTINGS_OF_PYTEST = (
     "pytest.toml",
@@ -171,7 +177,7 @@ class TierConfinement:
             reads += ["/proc", "/etc"]
             writes += ["/tmp", "/dev/shm", *_NAMESPACE_DEVICES]
         else:
-            reads += ["/proc/self", *(f"/proc/{name}" for name in _KERNEL_FACTS)]
+            reads += [f"/proc/{name}" for name in (*_OWN_FACTS, *_KERNEL_FACTS)]
             reads += _settings_above(cwd) if cwd else []
         return [(path, "read") for path in reads] + [(path, "write") for path in writes]
 
