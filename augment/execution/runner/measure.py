@@ -19,7 +19,7 @@ from coverage.parser import PythonParser
 from .monitor import Monitor, MonitorUnavailableError
 from .reads import Reads
 from .scope import LINES, NOT_MEASURED, Scope
-from .tracer import Tracer
+from .tracer import Tracer, make_ready, tracer_for
 
 _EXCLUDE = r"#\s*(pragma|PRAGMA)[:\s]?\s*(no|NO)\s*(cover|COVER)"
 
@@ -108,7 +108,7 @@ def _core(root: str, chosen: list[str], scope: Scope) -> Monitor | Tracer:
     try:
         return Monitor(scope.closeness)
     except MonitorUnavailableError:
-        return Tracer(root, chosen)
+        return tracer_for(root, chosen)
 
 
 def warm_up(folder: str) -> None:
@@ -118,6 +118,8 @@ def warm_up(folder: str) -> None:
     measurement.switch("warm-up")
     measurement.stop()
     list(measurement.files(()))
+    if isinstance(measurement._core, Tracer):
+        make_ready(folder)
 
 
 def _shape(path: str) -> dict[str, Any]:

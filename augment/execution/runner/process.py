@@ -1,5 +1,5 @@
 # Paths stay plain strings here: they are compared as pytest, coverage and the import system give them.
-# ruff: noqa: PTH113, PTH118
+# ruff: noqa: PTH118
 """What the runner does to its own process: limits, ties to its parent, a look that a test finds sane."""
 
 from __future__ import annotations
@@ -135,37 +135,3 @@ def _moved(entry: str, root: str, cwd: str) -> str:
     if entry == cwd or entry.startswith(cwd + os.sep):
         return entry
     return cwd + entry[len(root) :]
-
-
-def forget_modules(order: dict[str, Any], early: set[str]) -> None:
-    """Drop modules that priming loaded and the project must load afresh.
-
-    These are modules that came from the project itself (its own pytest plugin, which may have changed since), and
-    modules from elsewhere that the project's folders hide. ``early`` are the names that plain pytest loads too: of
-    those the standard library's stay.
-    """
-    doomed = {
-        name.partition(".")[0] for name, module in list(sys.modules.items()) if _stale(name, module, order, early)
-    }
-    doomed -= {"pytest", "_pytest", "pluggy", "coverage", "_augment_runner", "__main__", "sys", "builtins"}
-    for name in list(sys.modules):
-        if name.partition(".")[0] in doomed:
-            del sys.modules[name]
-
-
-def _stale(name: str, module: Any, order: dict[str, Any], early: set[str]) -> bool:
-    file = getattr(module, "__file__", None)
-    if not file or name.partition(".")[0] in sys.builtin_module_names:
-        return False
-    root, cwd = order["project_root"], order["cwd"]
-    if file.startswith((root + os.sep, cwd + os.sep)):
-        return not file.startswith(sys.prefix + os.sep) and "site-packages" not in file
-    if "." in name or (name in early and "site-packages" not in file):
-        return False
-    folders = [os.path.normpath(os.path.join(cwd, source)) for source in (*order["source_roots"], ".")]
-    return any(_holds(folder, name) for folder in folders)
-
-
-def _holds(folder: str, name: str) -> bool:
-    base = os.path.join(folder, name)
-    return os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py"))

@@ -17,22 +17,28 @@ from typing import Any
 
 from . import blackbox, process
 from .events import Emitter, clip
+from .modules import LoadedModules
 from .preload import imported_since
 
 
 class Prepared:
     """What was made ready in this process before the order came.
 
-    ``early`` are the modules that plain pytest loads too, ``loaded`` all that are loaded when the order comes.
+    ``loaded`` are the modules that it has, to be looked at again where more were imported since; ``warm`` is what is
+    ready of pytest.
     """
 
     def __init__(self, overlay: str) -> None:
         self.overlay = overlay
         if overlay:
             sys.path.append(overlay)
-        self.early = _import_tools()
-        self.loaded = set(sys.modules)
+        self._early = _import_tools()
+        self.loaded = LoadedModules(self._early)
         self.warm = None  # type: Any
+
+    def look_again(self) -> None:
+        """More modules were imported."""
+        self.loaded = LoadedModules(self._early)
 
 
 def main(event_fd: int, box: int, overlay: str) -> None:
@@ -45,6 +51,7 @@ def main(event_fd: int, box: int, overlay: str) -> None:
         emitter.send("unusable", detail=str(error))
         return
     prime(overlay)
+    prepared.look_again()
     run_batch(emitter, box, prepared)
 
 
@@ -120,7 +127,7 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, prepared: Prepared)
     process.vary_after_fork()
     os.chdir(order["cwd"])
     process.set_path(order, prepared.overlay)
-    process.forget_modules(order, prepared.early)
+    prepared.loaded.forget(order)
     importlib.invalidate_caches()
     if order["private"]:
         # What generated code leaves in __pycache__ must not be what the next batch imports.
@@ -149,7 +156,7 @@ def _obey(order: dict[str, Any], emitter: Emitter, box: int, prepared: Prepared)
         with contextlib.suppress(AttributeError, ValueError, OSError):  # a test may have closed or replaced it
             stream.flush()
     if order["learn"]:
-        emitter.send("imported", modules=imported_since(prepared.loaded, order, prepared.overlay))
+        emitter.send("imported", modules=imported_since(prepared.loaded.names, order, prepared.overlay))
     emitter.send("done", exit_code=code)
 
 

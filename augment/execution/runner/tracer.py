@@ -23,6 +23,23 @@ _QUIET = [
 ]
 
 
+_READY = {}  # type: dict[str, Tracer]
+
+
+def make_ready(root: str) -> None:
+    """Set up coverage.py for the whole project at ``root`` ahead: the first start costs a batch about 15 ms."""
+    tracer = Tracer(root, [])
+    tracer.start()
+    tracer.stop()
+    _READY[root] = tracer
+
+
+def tracer_for(root: str, chosen: Iterable[str]) -> Tracer:
+    """One that is ready, else a new one."""
+    chosen = list(chosen)
+    return (None if chosen else _READY.pop(root, None)) or Tracer(root, chosen)
+
+
 class Tracer:
     """Counts what runs under ``root`` (or only in ``chosen``) to contexts. Results as those of the monitor."""
 

@@ -66,8 +66,8 @@ def main(control_fd: int, overlay: str) -> None:
         return
     session.prime(overlay, wanted["root"])
     preloaded, refused = import_ahead(wanted["modules"], wanted["vetted"])
-    prepared.loaded = set(sys.modules)
     prepared.warm = WarmPytest()
+    prepared.look_again()
     _freeze()
     told = {"unsafe": _why_unsafe(), "preloaded": preloaded, "refused": refused, "began_ns": began}
     _tell(control, {**told, "files": _loaded_files()})
