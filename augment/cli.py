@@ -21,6 +21,7 @@ _MODULES = {
     "mutate": ("mutate",),
     "review": ("accept", "reject"),
     "service": ("status", "stop"),
+    "why": ("why",),
     "doctor": ("doctor",),
     "overlay": ("overlay",),
 }

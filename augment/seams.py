@@ -395,6 +395,9 @@ class ReportReader(Protocol):
     def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
         """The newest executions of one test that were retries or reruns, newest first."""
 
+    def why(self, nodeid: str) -> dict[str, Any]:
+        """Why a test was run or skipped of late, and what would select it; ``near`` names where it is not ``known``."""
+
     def admissions(self) -> list[dict[str, Any]]: ...
 
     def findings(self) -> list[dict[str, Any]]: ...

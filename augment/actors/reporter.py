@@ -258,6 +258,10 @@ class ReporterClient:
         """Retries and reruns of one test."""
         return self._read("attempts_of", nodeid, limit)
 
+    def why(self, nodeid: str) -> dict[str, Any]:
+        """Why a test was run or skipped of late."""
+        return self._read("why", nodeid)
+
     def admissions(self) -> list[dict[str, Any]]:
         """Every admission."""
         return self._read("admissions")

@@ -3,6 +3,7 @@
 from augment.analysis.blocks import changed_lines, line_map
 from augment.analysis.changes import SourceIndex, compare, users_of_modules
 from augment.analysis.context import ContextBuilder, build_context, project_sources
+from augment.analysis.explaining import Explanation, explain, scopes_of, why_skipped
 from augment.analysis.files import SnapshotCache, Snapshots, list_files, take_snapshot
 from augment.analysis.imports import import_graph, importers_of
 from augment.analysis.model import (
@@ -37,6 +38,7 @@ __all__ = [
     "ContextBuilder",
     "Distribution",
     "Environment",
+    "Explanation",
     "FileChange",
     "FileState",
     "PackageChange",
@@ -58,6 +60,7 @@ __all__ = [
     "diff_targets",
     "differences",
     "discover_project",
+    "explain",
     "gone_tests",
     "groups_of",
     "import_graph",
@@ -72,9 +75,11 @@ __all__ = [
     "project_targets",
     "read_environment",
     "read_source",
+    "scopes_of",
     "select_tests",
     "shift_coverage",
     "take_snapshot",
     "targets_of",
     "users_of_modules",
+    "why_skipped",
 ]

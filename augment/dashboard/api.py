@@ -32,6 +32,7 @@ def add_api(app: FastAPI, reader: CachedReader, actions: Actions | None, stream:
     """Add every route under ``/api/v1`` to ``app``. Errors are JSON with a ``detail``."""
     app.add_exception_handler(ReporterUnavailableError, _unavailable)
     app.include_router(_reading(reader), prefix=PREFIX)
+    app.include_router(_explaining(reader), prefix=PREFIX)
     app.include_router(_reviewing(reader, actions), prefix=PREFIX)
     app.include_router(_muting(reader, actions), prefix=PREFIX)
     app.include_router(_streaming(stream), prefix=PREFIX)
@@ -93,6 +94,21 @@ def _reading(reader: CachedReader) -> APIRouter:
         return reader.attempts_of(nodeid, limit)
 
     _add_lists(router, reader)
+    return router
+
+
+def _explaining(reader: CachedReader) -> APIRouter:
+    router = APIRouter(default_response_class=AsciiJSONResponse)
+
+    @router.get("/why")
+    def why(nodeid: Annotated[str, Query(min_length=1, max_length=4000)]) -> dict[str, Any]:
+        """Why a test was run or skipped at the last revisions, and what would select it."""
+        found = reader.why(nodeid)
+        if not found["known"]:
+            near = f"; near: {', '.join(found['near'])}" if found["near"] else ""
+            raise HTTPException(404, f"no test is called {nodeid[:200]!r}{near}")
+        return found
+
     return router
 
 

@@ -93,6 +93,10 @@ class CachedReader:
         """Retries and reruns of one test."""
         return self._cached(("attempts", nodeid, limit), lambda: self._reader.attempts_of(nodeid, limit))
 
+    def why(self, nodeid: str) -> dict[str, Any]:
+        """Why a test was run or skipped of late."""
+        return self._cached(("why", nodeid), lambda: self._reader.why(nodeid), lambda _answer: _LARGE)
+
     def admissions(self) -> list[dict[str, Any]]:
         """Every admission."""
         return self._cached(("admissions",), self._reader.admissions, lambda _answer: _LARGE)

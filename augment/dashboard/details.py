@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from augment.dashboard import why
 from augment.dashboard.markup import (
     ago,
     breakable,
@@ -74,11 +75,13 @@ def run_detail(run: Mapping[str, Any] | None, chosen: str) -> str:
         f"<span>revision <code>{text(run['revision'])}</code></span>"
         f"<span>started {ago(run['started_at'])}</span>{whole}</div>"
     )
-    body = facts + f'<div class="facts">{count_bar(run["counts"])}</div>' + _verdicts(verdicts)
+    selection = run.get("selection")
+    counts = f'<div class="facts">{count_bar(run["counts"])}</div>'
+    body = facts + counts + why.changed(selection) + _verdicts(verdicts, selection)
     return card(run["reason"], body, f"<code>{text(run['id'])}</code>")
 
 
-def _verdicts(verdicts: Sequence[Mapping[str, Any]]) -> str:
+def _verdicts(verdicts: Sequence[Mapping[str, Any]], selection: Mapping[str, Any] | None) -> str:
     if not verdicts:
         return empty("No verdict yet", "Each test shows here as it ends.")
     parts: list[str] = []
@@ -86,19 +89,21 @@ def _verdicts(verdicts: Sequence[Mapping[str, Any]]) -> str:
     for verdict in verdicts[:_QUIET_SHOWN]:
         output, shortened = cut(verdict["output"], min(_OUTPUT_CHARS, max(room, 0)))
         room -= len(output)
-        parts.append(_verdict(verdict, output, shortened))
+        parts.append(_verdict(verdict, output, shortened, why.reason_of(verdict["nodeid"], selection)))
     left = len(verdicts) - _QUIET_SHOWN
     if left > 0:
         parts.append(f'<p class="more">and {left} more, in the JSON of the run</p>')
     return "".join(parts)
 
 
-def _verdict(verdict: Mapping[str, Any], output: str, shortened: bool) -> str:
+def _verdict(verdict: Mapping[str, Any], output: str, shortened: bool, reason: str) -> str:
     fault = verdict["fault"]
     took = f'<span class="grow"></span><small>{seconds(verdict["duration_s"])}</small>'
     hushed = chip("quiet", "muted, flaky") if verdict["muted"] else ""
     retried = _to_attempts(verdict["nodeid"]) if verdict["retried"] else ""
-    line = f"{pill(verdict['outcome'])}{nodeid(verdict['nodeid'])}{hushed}{retried}{took}"
+    because = f"<small>{text(reason)}</small>" if reason else ""
+    name = f'<span class="two">{nodeid(verdict["nodeid"])}{because}</span>' if because else nodeid(verdict["nodeid"])
+    line = f"{pill(verdict['outcome'])}{name}{hushed}{retried}{took}"
     if not (output or shortened or fault):
         return f'<div class="verdict plain">{line}</div>'
     told = f'<p class="fault">{text(fault["kind"])}: {text(fault["detail"])}</p>' if fault else ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from augment.dashboard import why
 from augment.dashboard.markup import (
     ago,
     breakable,
@@ -66,7 +67,8 @@ def page(summary: Mapping[str, Any], model_endpoint: str | None) -> str:
     return (
         f"{_banner(summary)}{_tiles(summary)}"
         f'<div class="columns"><div>{_broken(summary)}{_muted(summary)}{_faults(summary)}{_last_run(summary)}</div>'
-        f"<div>{_now(summary)}{_written(summary)}{_machine(summary, model_endpoint)}</div></div>"
+        f"<div>{_now(summary)}{_written(summary)}{why.controls(summary['selection'])}"
+        f"{_machine(summary, model_endpoint)}</div></div>"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from augment.dashboard import charts, details, flaky, overview
+from augment.dashboard import charts, details, flaky, overview, why
 from augment.dashboard.actions import Actions
 from augment.dashboard.cached import CachedReader
 from augment.errors import AugmentError
@@ -76,11 +76,13 @@ class Views:
             "runs": details.run_list(reader.runs(_RUNS_SHOWN), run_id),
             "run": details.run_detail(reader.run(run_id) if run_id else None, run_id),
             "tests": details.written_list(admissions, test_id),
-            "test": details.written_detail(written, reviewing=self._actions is not None, message=message),
+            "test": details.written_detail(written, reviewing=self._actions is not None, message=message)
+            + why.decisions(reader.why(written["nodeid"]) if written else None),
             "flaky": flaky.flaky_list(flaky_tests, flaky_id),
             "flaky-test": flaky.flaky_detail(
                 unsteady, attempts, flaky_id, acting=self._actions is not None, message=message
-            ),
+            )
+            + why.decisions(reader.why(flaky_id) if unsteady else None),
             "findings": overview.findings_page(reader.findings()),
             # Rounded, so that clients share one answer of the cache.
             "resources": charts.resources_page(reader.resources(since - since % 10)),

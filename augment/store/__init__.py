@@ -5,6 +5,7 @@
 
 from augment.store.database import StoreError
 from augment.store.durable import UnknownJobError
+from augment.store.explained import why
 from augment.store.flakiness import UnknownTestError
 from augment.store.junit import junit_xml, moment, muted_failures
 from augment.store.known import ChangeLog, Differing, KnownChanges, KnownCopy
@@ -32,4 +33,5 @@ __all__ = [
     "junit_xml",
     "moment",
     "muted_failures",
+    "why",
 ]

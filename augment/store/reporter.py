@@ -30,6 +30,7 @@ from augment.records import (
 from augment.seams import Event
 from augment.store import tasks_md
 from augment.store.events import EventHub
+from augment.store.explained import why
 from augment.store.known import ChangeLog, KnownChanges
 from augment.store.results import ResultFiles
 from augment.store.runs import fault_json
@@ -269,6 +270,10 @@ class Reporter:
     def flaky(self) -> list[dict[str, Any]]:
         """Tests that are flaky or muted, the worst first."""
         return self._store.flaky()
+
+    def why(self, nodeid: str) -> dict[str, Any]:
+        """Why a test was run or skipped of late, and what would select it; near names where it is not known."""
+        return why(self._store, self.project_root, nodeid)
 
     def admissions(self) -> list[dict[str, Any]]:
         """Admissions, newest first."""
