@@ -1,6 +1,6 @@
 """Whole test suites of real projects: Augment with two executors against ``pytest -n 2`` (xdist) and plain pytest.
 
-    python benchmarks/suites.py [--projects click attrs] [--pairs 5] [--json FILE] [--quick]
+    python benchmarks/suites.py [--projects click attrs] [--pairs 3] [--json FILE] [--quick]
 
 Every round runs each way once, in turn, so that what else the machine does falls on all alike; medians are shown. The
 ways: *plain* ``python -m pytest``; *xdist* ``python -m pytest -n 2``; *command* ``augment test --all --jobs 2``, all of
@@ -31,7 +31,7 @@ from augment.seams import Batch, BatchResult, Limits
 
 BAR = 0.8
 JOBS = 2
-DEFAULT = ("click", "attrs", "more-itertools", "boltons")
+DEFAULT = ("boltons", "click", "more-itertools", "attrs")
 XDIST = "pytest-xdist==3.8.0"
 
 
@@ -56,7 +56,7 @@ class Measured:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--projects", nargs="+", choices=sorted(SUBJECTS), metavar="NAME", default=list(DEFAULT))
-    parser.add_argument("--pairs", type=int, default=5, help="rounds")
+    parser.add_argument("--pairs", type=int, default=3, help="rounds")
     parser.add_argument("--quick", action="store_true", help="one project, one round")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)

@@ -7,8 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +21,7 @@ from augment.analysis import discover_project, list_files, take_snapshot
 from augment.commands.durations import keep_durations, recall_durations
 from augment.commands.results import check_result_file, write_result_file
 from augment.config import GeneratorSettings, load_settings
-from augment.errors import ProjectError
+from augment.errors import AugmentError, ProjectError
 from augment.execution import LocalExecutor, find_interpreter
 from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
 from augment.seams import Batch, BatchResult, Limits
@@ -122,8 +124,6 @@ def _place(project: str, nodeids: list[str]) -> tuple[Path, list[str]]:
 def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, reason: str, console: Console) -> Report:
     began = time.time()
     at_once = settings.max_concurrent or os.cpu_count() or 1
-    revision = take_snapshot(project.root).revision
-    report = Report(Run(new_id("run"), Lane.FAST, reason, revision, began))
     whole = Batch(
         id=new_id("batch"),
         root=project.root,
@@ -135,7 +135,9 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
     )
     executor = LocalExecutor(at_once, sandbox=settings.sandbox, confine_own_tests=settings.sandbox_own_tests)
     try:
-        executor.prime(whole)
+        Thread(target=_prime, args=(executor, whole), daemon=True).start()
+        revision = take_snapshot(project.root).revision
+        report = Report(Run(new_id("run"), Lane.FAST, reason, revision, began))
         root = Path(project.root)
         suites = Suites(
             root, at_once, lambda: recall_durations(root).to_json(), lambda durations: keep_durations(root, durations)
@@ -160,6 +162,12 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
     report.seconds = time.time() - began
     report.run = replace(report.run, finished_at=time.time(), counts=Counts.of(report.verdicts))
     return report
+
+
+def _prime(executor: LocalExecutor, batch: Batch) -> None:
+    """Start the interpreter while the project is looked at. What is wrong with it, its first batch tells."""
+    with suppress(AugmentError):
+        executor.prime(batch)
 
 
 def _run_again(executor: LocalExecutor, whole: Batch) -> RunAgain:
