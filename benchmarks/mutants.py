@@ -3,11 +3,13 @@
     python benchmarks/mutants.py [--subjects boltons tomlkit] [--rounds 3] [--json FILE] [--quick]
 
 For each subject mutmut makes its mutants and tries them with two children; then Augment tries the very same changed
-functions with two executors, and the verdicts are compared one by one: every difference is listed. Rounds alternate,
-the medians count. *ms each* is the wall time of trying divided by the mutants that mutmut tried, for mutmut as it
-prints it itself; neither side's reading of the code and first run of the tests is in it, Augment's starting of
-processes and collecting of tests is. *whole* are both from begin to end. Augment's own mutants of the same modules are
-tried as well. The bars: 15 ms each, and twice mutmut's rate.
+functions with two executors, and the verdicts are compared one by one: every difference is listed, with what plain
+pytest says of it: a fresh process on the changed file. (mutmut forks a process in which the tests ran before; what they
+left behind, such as a filled cache, can hide a mutant.) Rounds alternate, the medians count. *ms each* is the wall
+time of trying divided by the mutants that mutmut tried, for mutmut as it prints it itself; neither side's reading of
+the code and first run of the tests is in it, Augment's starting of processes and collecting of tests is. *whole* are
+both from begin to end. Augment's own mutants of the same modules are tried as well. The bars: 15 ms each, and twice
+mutmut's rate.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -29,7 +32,7 @@ from statistics import median
 from real_projects import DEFAULT_CACHE, SUBJECTS, Prepared, add_package, prepare
 
 from augment.analysis import discover_project, project_targets, read_source, take_snapshot
-from augment.execution import LocalExecutor, audit_mutants, mutant_of, mutants_of, plan_orders
+from augment.execution import LocalExecutor, apply_mutant, audit_mutants, mutant_of, mutants_of, plan_orders
 from augment.records import Mutant, MutantOutcome, MutantVerdict, Outcome, Project, Snapshot, Target, TargetKind, new_id
 from augment.seams import Batch, Limits, MutationOrder
 
@@ -136,7 +139,28 @@ def compare(subject: Subject, cache: Path, rounds: int) -> Compared:
         with_peers.close()
         print(f"{subject.release} round {number}: {ours.ms_each:.1f} against {peer.ms_each:.1f} ms", file=sys.stderr)
         judge(compared, wanted, ours.verdicts, peer.verdicts)
+    arbitrate(compared, wanted, subject, prepared, cache)
     return compared
+
+
+def arbitrate(
+    compared: Compared, wanted: Mapping[str, Mutant], subject: Subject, prepared: Prepared, cache: Path
+) -> None:
+    """Let plain pytest decide where the verdicts differ: a fresh process on the changed file."""
+    root = fresh_copy(prepared, cache / "work" / f"{subject.release}-pytest")
+    for told in compared.differences:
+        mutant = wanted[told["mutant"]]
+        path = root / mutant.file
+        source = path.read_text(encoding="utf-8")
+        path.write_text(apply_mutant(source, mutant), encoding="utf-8")
+        command = [str(prepared.python), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *subject.tests]
+        environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False, timeout=60)
+            told["pytest"] = "killed" if done.returncode else "survived"
+        except subprocess.TimeoutExpired:
+            told["pytest"] = "timeout"
+        path.write_text(source, encoding="utf-8")
 
 
 def judge(compared: Compared, wanted: Mapping[str, Mutant], ours: Mapping[str, str], peer: Mapping[str, str]) -> None:
@@ -319,7 +343,7 @@ def print_table(results: Sequence[Compared]) -> None:
         )
     for item in results:
         for told in item.differences:
-            said = f"ours {told['ours']}, mutmut {told['mutmut']}: {told['change']}"
+            said = f"ours {told['ours']}, mutmut {told['mutmut']}, plain pytest {told['pytest']}: {told['change']}"
             print(f"{item.subject} {told['mutant']} (line {told['line']}): {said}")
 
 
