@@ -170,6 +170,10 @@ class ReporterClient:
 
     # ----------------------------------------------------------------- flakiness
 
+    def mixed_tests(self) -> list[str]:
+        """Tests that have lately passed and failed on one revision."""
+        return self._read("mixed_tests")
+
     def evidence(self) -> list[Evidence]:
         """What is known of the flakiness of each test."""
         return self._read("evidence")

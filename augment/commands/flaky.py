@@ -16,6 +16,7 @@ from augment.config import load_settings
 from augment.errors import AugmentError, ProjectError
 from augment.service import muting
 from augment.service.preflight import read_service
+from augment.service.rerunning import USUAL
 from augment.store import Store
 
 _ANSWER_S = 30.0
@@ -83,7 +84,8 @@ def told(row: dict[str, Any]) -> Iterator[str]:
     if row["cause"]:
         yield f"  fails: {row['cause']}"
     if row["tallies"]:
-        seen = (f"{words} {bad}/{good + bad}" for words, (good, bad) in row["tallies"].items())
+        tallies = {words: counts for words, counts in row["tallies"].items() if counts[1] or words == USUAL}
+        seen = (f"{words} {bad}/{good + bad}" for words, (good, bad) in tallies.items())
         yield f"  did not pass: {', '.join(seen)}"
     if row["reproduce"]:
         yield f"  reproduce: {row['reproduce']}"

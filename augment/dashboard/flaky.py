@@ -69,7 +69,11 @@ def _evidence(test: Mapping[str, Any]) -> str:
         ("test", breakable(test["nodeid"])),
         ("flips", text(f"{test['score']:.1%}, with 90 % certainty between {test['low']:.1%} and {test['high']:.1%}")),
         ("attempts", text(f"{test['failures']} of {test['attempts']} did not pass")),
-        *((words, text(f"{bad} of {good + bad} did not pass")) for words, (good, bad) in test["tallies"].items()),
+        *(
+            (words, text(f"{bad} of {good + bad} did not pass"))
+            for words, (good, bad) in test["tallies"].items()
+            if bad or words == "as usual"
+        ),
     ]
     if test["muted"]:
         who = "Augment" if test["muted_by"] == "augment" else "a person"
@@ -114,7 +118,7 @@ def _attempt(attempt: Mapping[str, Any]) -> str:
     return (
         f'<div class="verdict plain">{pill(attempt["outcome"])}<span class="two"><span>'
         f"{text(in_words(attempt['conditions']))}</span>{told}</span>"
-        f'<span class="grow"></span><span class="two end"><small>{seconds(attempt["duration_s"])} '
+        f'<span class="grow"></span><span class="two end"><small>{seconds(attempt["duration_s"])}, '
         f"{ago(attempt['at'])}</small><small>{text(where)}, revision {text(attempt['revision'])}</small></span></div>"
     )
 

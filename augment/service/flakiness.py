@@ -46,7 +46,7 @@ def learn_prior(history: Iterable[Evidence]) -> Prior:
 def scored(evidence: Evidence, prior: Prior, threshold: float = THRESHOLD) -> Evidence:
     """``evidence`` with its score, its interval and whether that makes the test flaky."""
     rate = estimate_rate(flips(evidence), evidence.attempts, level=0.9, prior=(prior.a, prior.b))
-    flaky = evidence.mixed and evidence.attempts >= ENOUGH and rate.mean > threshold
+    flaky = flips(evidence) > 0 and evidence.attempts >= ENOUGH and rate.mean > threshold
     return replace(evidence, score=rate.mean, low=rate.low, high=rate.high, is_flaky=flaky)
 
 

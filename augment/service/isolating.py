@@ -18,6 +18,9 @@ _PROBES = 3
 """Times in a row that a suspect must make the test fail, and the usual conditions must not."""
 
 
+_SEEDS = (1, 2, 3, 4)
+
+
 class _StoppedError(Exception):
     """A save came."""
 
@@ -84,18 +87,25 @@ def _try_first(evidence: Evidence, probing: _Probing) -> Evidence:
     before = evidence.before if suspect in (ORDER, TOGETHER) else ()
     if probing.fails(only(suspect, evidence.failing), before):
         if not probing.passes(Conditions(order=ALONE)):
-            return _settled(evidence, _why_it_fails_alone(probing))
+            return _why_it_fails_alone(evidence, probing)
         if suspect == ORDER:
             evidence = replace(evidence, before=_fewest(before, probing))
         return _settled(evidence, suspect)
     return replace(evidence, suspects=rest) if rest else _settled(evidence, AT_RANDOM)
 
 
-def _why_it_fails_alone(probing: _Probing) -> str:
+def _why_it_fails_alone(evidence: Evidence, probing: _Probing) -> Evidence:
     """For a test that may fail by itself under the usual conditions."""
     if not probing.fails(Conditions(order=ALONE)):
-        return AT_RANDOM
-    return LEFTOVERS if probing.passes(Conditions(order=ALONE, temp=CLEAN)) else BY_ITSELF
+        return _settled(evidence, AT_RANDOM)
+    if probing.passes(Conditions(order=ALONE, temp=CLEAN)):
+        return _settled(evidence, LEFTOVERS)
+    seeded = [Conditions(order=ALONE, hash_seed=seed) for seed in _SEEDS]
+    failing = [conditions for conditions in seeded if probing.fails(conditions)]
+    if not failing or len(failing) == len(seeded):
+        return _settled(evidence, BY_ITSELF)
+    # The usual process has a hash seed too, drawn when it started.
+    return _settled(replace(evidence, failing=failing[0]), f"hash seed {failing[0].hash_seed}")
 
 
 def _fewest(before: tuple[str, ...], probing: _Probing) -> tuple[str, ...]:

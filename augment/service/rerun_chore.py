@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -38,6 +38,9 @@ class FlakinessRecords(Protocol):
 
     def attempts(self, attempts: Sequence[Attempt], evidence: Sequence[Evidence] = ()) -> None:
         """Keep executions and what they amount to."""
+
+    def mixed_tests(self) -> list[str]:
+        """Tests that have lately passed and failed on one revision."""
 
     def pending_jobs(self, limit: int = 100) -> list[Job]:
         """What waits to be written."""
@@ -94,7 +97,7 @@ class FlakinessChore:
         if flipped is not None:
             return self._isolate(flipped, snapshot, should_stop)
         self._seed += 1
-        tests = known_tests(self._records.tests())
+        tests = known_tests(self._records.tests(), self._records.mixed_tests())
         work = next_rerun(tests, evidence, prior, self._policy.budget_s, self._seed)
         if work is None:
             self._nothing = (snapshot.revision, self._clock() + _LOOK_AGAIN_S)
@@ -170,8 +173,12 @@ def worth_muting(evidence: Evidence) -> bool:
     return evidence.is_flaky and not evidence.suspects and usual[0] > 0 and not elsewhere
 
 
-def known_tests(rows: Sequence[Mapping[str, Any]]) -> list[KnownTest]:
-    """Tests worth rerunning, from what the dashboard shows of them; skipped ones say nothing."""
+def known_tests(rows: Sequence[Mapping[str, Any]], mixed: Collection[str] = ()) -> list[KnownTest]:
+    """Tests worth rerunning, from what the dashboard shows of them; skipped ones say nothing.
+
+    ``mixed`` are tests whose own runs have had two outcomes on one revision.
+    """
+    unsteady = set(mixed)
     return [
         KnownTest(
             row["nodeid"],
@@ -179,7 +186,7 @@ def known_tests(rows: Sequence[Mapping[str, Any]]) -> list[KnownTest]:
             row["outcome"],
             row["revision"] or "",
             sum(row["counts"].values()),
-            row["outcome"] == "passed" and row["counts"]["failed"] + row["counts"]["error"] > 0,
+            row["nodeid"] in unsteady,
         )
         for row in rows
         if "::" in row["nodeid"] and row["outcome"] in ("passed", "failed", "error")

@@ -61,7 +61,7 @@ _HASH_CYCLES = 3
 @dataclass(frozen=True, slots=True)
 class KnownTest:
     """What is known of a test beside its evidence. ``seconds`` is its last duration, ``outcome`` its newest and
-    ``revision`` where that was; ``runs`` counts all its verdicts, ``unsteady`` that it failed and then passed.
+    ``revision`` where that was; ``runs`` counts all its verdicts, ``unsteady`` that both happened on one revision.
     """
 
     nodeid: str

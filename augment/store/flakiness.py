@@ -14,9 +14,9 @@ from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
-from augment.records import Attempt, Conditions, Evidence
-from augment.store.runs import fault_json, find_or_add_test
-from augment.store.schema import attempt_batches, attempts, flaky, tests
+from augment.records import Attempt, Conditions, Evidence, Outcome
+from augment.store.runs import BROKEN, fault_json, find_or_add_test
+from augment.store.schema import attempt_batches, attempts, flaky, runs, tests, verdicts
 
 AUGMENT, USER = "augment", "user"
 """Who muted a test. A user's word, to mute or not to, stands against Augment's."""
@@ -94,6 +94,22 @@ def attempts_of(conn: Connection, nodeid: str, limit: int) -> list[dict[str, Any
         }
         for row in conn.execute(query)
     ]
+
+
+def mixed_tests(conn: Connection, newest_runs: int = 200) -> list[str]:
+    """Known tests that have both passed and not passed on one revision, in any of the newest runs."""
+    good = verdicts.c.outcome == Outcome.PASSED.value
+    newest = conn.execute(select(func.max(runs.c.seq))).scalar_one() or 0
+    query = (
+        select(tests.c.nodeid)
+        .select_from(verdicts)
+        .join(runs, runs.c.seq == verdicts.c.run_seq)
+        .join(tests, tests.c.id == verdicts.c.test_id)
+        .where(tests.c.known, runs.c.seq > newest - newest_runs, verdicts.c.outcome.in_((*BROKEN, "passed")))
+        .group_by(tests.c.nodeid, runs.c.revision)
+        .having(func.max(good) > func.min(good))
+    )
+    return sorted(set(conn.execute(query).scalars()))
 
 
 # --------------------------------------------------------------------------- evidence

@@ -216,6 +216,10 @@ class Reporter:
         """The newest executions of one test that were retries or reruns, newest first."""
         return self._store.attempts_of(nodeid, limit)
 
+    def mixed_tests(self) -> list[str]:
+        """Known tests that have lately both passed and not passed on one revision."""
+        return self._store.mixed_tests()
+
     def evidence(self) -> list[Evidence]:
         """What is known of the flakiness of each test that was ever rerun."""
         return self._store.evidence()

@@ -153,6 +153,11 @@ class Store:
         with self._db.read() as conn:
             return flakiness.attempts_of(conn, nodeid, limit)
 
+    def mixed_tests(self) -> list[str]:
+        """Known tests that have both passed and not passed on one revision, in any of the newest runs."""
+        with self._db.read() as conn:
+            return flakiness.mixed_tests(conn)
+
     def evidence(self) -> list[Evidence]:
         """What is known of each known test that was ever rerun."""
         with self._db.read() as conn:

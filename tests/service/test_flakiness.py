@@ -29,7 +29,8 @@ def test_failures_that_were_never_passes_on_the_same_revision_are_no_flips() -> 
 
 
 @pytest.mark.parametrize(
-    ("passes", "failures", "flaky"), [(3, 1, True), (2, 1, False), (30, 1, True), (500, 1, False), (0, 50, False)]
+    ("passes", "failures", "flaky"),
+    [(3, 1, True), (2, 1, False), (30, 1, True), (500, 1, False), (0, 50, False), (50, 0, False)],
 )
 def test_flaky_takes_enough_attempts_and_a_score_above_the_threshold(passes: int, failures: int, flaky: bool) -> None:
     assert scored(seen(passes, failures), Prior()).is_flaky is flaky
@@ -56,3 +57,9 @@ def test_slow_tests_are_worth_it_seldom_and_every_test_comes_to_an_end() -> None
     assert is_worth(gain(seen(0, 0, mixed=False), Prior(), suspicion=2.0), 60.0)
     assert not is_worth(gain(seen(20, 0, mixed=False), Prior()), 0.01)
     assert not is_worth(gain(seen(150, 50), Prior(), suspicion=2.0), 0.01)
+
+
+def test_a_flip_that_only_the_standing_verdict_showed_marks_nothing_whatever_the_project_is_like() -> None:
+    wild = learn_prior([seen(30, 20) for _ in range(50)])
+    assert scored(seen(7, 0), wild).score > 0.02
+    assert not scored(seen(7, 0), wild).is_flaky

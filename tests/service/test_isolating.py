@@ -133,3 +133,9 @@ def test_a_save_ends_the_search_and_nothing_is_concluded() -> None:
     known = Evidence(NAME, mixed=True, failing=VARIED, suspects=("hash seed 3",))
     assert isolate(known, batches, lambda: False) is None
     assert isolate(known, batches, lambda: True) is None
+
+
+def test_a_hash_seed_that_the_usual_process_happens_to_have() -> None:
+    evidence, _ = settle(lambda batch, _: batch.hash_seed in (None, 2, 3), Conditions())
+    assert evidence.cause == "hash seed 2"
+    assert evidence.reproduce.startswith("PYTHONHASHSEED=2 ")

@@ -220,3 +220,13 @@ def test_a_file_from_before_is_brought_up_with_its_verdicts(tmp_path: Path) -> N
     assert store.mute(NAME, 1e12, "user")
     assert store.summary()["muted_broken"] == 1
     store.close()
+
+
+def test_tests_that_lately_had_two_outcomes_on_one_revision_are_named(store: Store) -> None:
+    broken(store)
+    assert store.mixed_tests() == []
+    store.start_run(replace(run(2), revision=run(1).revision))
+    store.record_verdicts("run-2", [verdict(NAME, P), verdict("test_a.py::test_b", Outcome.SKIPPED)])
+    store.start_run(run(3))
+    store.record_verdicts("run-3", [verdict("test_a.py::test_b", F)])
+    assert store.mixed_tests() == [NAME]
