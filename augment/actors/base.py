@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -33,6 +34,12 @@ def end_with_threads() -> None:
         os._exit(1)
 
     threading.excepthook = end
+
+
+def step_back() -> None:
+    """Have the calling thread, and threads that it starts, leave the processor to whatever a person waits for."""
+    with contextlib.suppress(OSError):
+        os.nice(19 - os.nice(0))
 
 
 class Shell:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell, end_with_threads
+from augment.actors.base import Shell, end_with_threads, step_back
 from augment.actors.held_back import HeldBack
 from augment.actors.logs import start_logging
 from augment.actors.naming import GENERATOR
@@ -50,6 +50,7 @@ class GeneratorActor(Shell):
     ) -> None:
         start_logging(Path(log_dir), GENERATOR, log_level)
         end_with_threads()
+        step_back()
         self._project = project
         self._settings = settings
         self._notebook = ReporterClient(namespace)

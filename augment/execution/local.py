@@ -31,8 +31,9 @@ from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, Mutatio
 
 _VERDICT_OUTPUT = 64 * 1024
 """Characters kept of one test's output."""
-_BACKGROUND_NICENESS = 15
-"""Of batches that nobody waits for. Before the model (19), which always has more to write; judging brings the tests."""
+_BACKGROUND_NICENESS = 19
+"""Of batches that nobody waits for: 1.5 % of a core that somebody else wants. They still go before the model, which
+runs on idle cores only and always has more to write: judging brings the tests."""
 _KEY_BYTES = 32
 
 

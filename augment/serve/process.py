@@ -17,9 +17,14 @@ def end_with_parent() -> None:
 
 
 def be_nice(niceness: int) -> None:
-    """Raise this process's niceness to ``niceness``, where the system lets us; it is never lowered."""
+    """Raise this process's niceness to ``niceness``, where the system lets us; it is never lowered.
+
+    At 19 it runs only while nobody else wants the core, where the system knows such a thing.
+    """
     with contextlib.suppress(OSError):
         os.nice(max(0, niceness - os.nice(0)))
+        if niceness >= 19 and hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def forget_telemetry() -> None:

@@ -89,7 +89,7 @@ def test_secrets_are_not_visible_to_tests(make_project, run, monkeypatch):
     assert outcomes(run(root, hash_seed=1)) == {"test_ok": "passed"}
 
 
-@pytest.mark.parametrize(("lane", "expected"), [(Lane.FAST, 0), (Lane.WRITE, 15), (Lane.IDLE, 15)])
+@pytest.mark.parametrize(("lane", "expected"), [(Lane.FAST, 0), (Lane.WRITE, 19), (Lane.IDLE, 19)])
 def test_only_verdicts_that_somebody_waits_for_keep_their_priority(tmp_path, executor, lane, expected):
     own = os.nice(0)
     (tmp_path / "test_nice.py").write_text(
