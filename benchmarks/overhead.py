@@ -198,9 +198,7 @@ def switch(service: Service, branch: str, files: int) -> dict[str, Any]:
         raise SystemExit(f"no run within two minutes of the switch; see {service.logs}")
     service.wait_for(lambda name, data: name == "run" and data["finished_at"] is not None, before, 600)
     time.sleep(5.0)
-    runs = [
-        run for run in service.get("runs?limit=20") if run["started_at"] >= time.time() - (time.monotonic() - began)
-    ]
+    runs = [run for run in service.get("runs?limit=20") if run["started_at"] >= since]
     return {
         "files": files,
         "checkout_s": round(ended - began, 2),

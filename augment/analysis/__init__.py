@@ -1,7 +1,7 @@
 """Source to facts: targets, what changed, which tests a change touches, the context for a prompt. Pure and Ray-free."""
 
 from augment.analysis.blocks import changed_lines, line_map
-from augment.analysis.changes import SourceIndex, compare, users_of_modules
+from augment.analysis.changes import SourceIndex, changed_targets, compare, users_of_modules
 from augment.analysis.context import ContextBuilder, build_context, project_sources
 from augment.analysis.explaining import Explanation, explain, scopes_of, why_skipped
 from augment.analysis.files import SnapshotCache, Snapshots, list_files, take_snapshot
@@ -55,6 +55,7 @@ __all__ = [
     "TypeKind",
     "build_context",
     "changed_lines",
+    "changed_targets",
     "compare",
     "decode_source",
     "diff_targets",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from augment.analysis.model import ChangedBlock
-from augment.analysis.source import Definition, Function, first_line, last_line, parse, suites
+from augment.analysis.source import Definition, Function, first_line, last_line, parse, same_tree, suites
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 SCOPE_MARKERS = (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal)
@@ -30,8 +30,6 @@ def changed_lines(old_source: str, new_source: str) -> tuple[ChangedBlock, ...]:
 
 def changed_trees(old: ast.Module, new: ast.Module) -> tuple[ChangedBlock, ...]:
     """The changed blocks between two syntax trees, in line numbers of ``old``."""
-    if ast.dump(old) == ast.dump(new):
-        return ()
     return tuple(dict.fromkeys(_Blocks(old, new).of_module()))
 
 
@@ -92,7 +90,7 @@ class _Blocks:
             yield ChangedBlock(start, end, scope, on_import=True)
 
     def _definition(self, old: Definition, new: Definition, scope: str) -> Iterator[ChangedBlock]:
-        if ast.dump(old) == ast.dump(new):
+        if same_tree(old, new):
             return
         name = f"{scope}.{old.name}" if scope else old.name
         if isinstance(old, ast.ClassDef) and isinstance(new, ast.ClassDef) and _header(old) == _header(new):

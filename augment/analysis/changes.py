@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from augment.analysis.blocks import changed_lines, changed_trees, line_map
@@ -46,19 +46,37 @@ def compare(
     read_new: ReadSource,
     project: Project,
     index: SourceIndex | None = None,
+    *,
+    targets: bool = True,
 ) -> ProjectChange:
     """What differs between two revisions of a project.
 
     ``read_old`` and ``read_new`` give the text of a file of each (None where it cannot be had; then the whole file
     counts as changed). Comments and formatting make no change. ``index`` is brought up to date: keep it between calls.
+    Without ``targets`` there are none in the result: see :func:`changed_targets`.
     """
     comparison = _Comparison(old, new, read_old, read_new, project, index or SourceIndex())
     names = [name for name in sorted({*old.files, *new.files}) if old.files.get(name) != new.files.get(name)]
     files = tuple(comparison.file_change(name) for name in names)
-    targets = comparison.target_changes([change for change in files if change.is_python and not change.is_test])
+    found = comparison.target_changes(_with_targets(files)) if targets else []
     # What a module read while it was imported concerns its importers: only then is the graph wanted for data.
     graph = comparison.imported_by() if any(not change.is_python for change in files) else {}
-    return ProjectChange(old.revision, new.revision, files, tuple(targets), dict(comparison.problems), graph)
+    return ProjectChange(old.revision, new.revision, files, tuple(found), dict(comparison.problems), graph)
+
+
+def changed_targets(
+    change: ProjectChange, old: Snapshot, new: Snapshot, read_old: ReadSource, read_new: ReadSource, project: Project
+) -> tuple[Change, ...]:
+    """The targets that ``change`` touched: what should be written, as against what must run. Costs as much as the
+    choice of tests, and nobody waits for it.
+    """
+    comparison = _Comparison(old, new, read_old, read_new, project, SourceIndex())
+    comparison.problems.update(change.problems)
+    return tuple(comparison.target_changes(_with_targets(change.files)))
+
+
+def _with_targets(files: Iterable[FileChange]) -> list[FileChange]:
+    return [change for change in files if change.is_python and not change.is_test]
 
 
 class _Comparison:

@@ -17,6 +17,7 @@ from augment.analysis import (
     ReadSource,
     Selection,
     SourceIndex,
+    changed_targets,
     compare,
     decode_source,
     gone_tests,
@@ -232,6 +233,10 @@ class Coordinator:
         elif plan.change:
             self._decided(plan, snapshot, None)
         self._record(plan, snapshot, measured)
+        if tested is not None and plan.change is not None:
+            old, new = self._reader(tested), self._reader(snapshot)
+            targets = changed_targets(plan.change, tested, snapshot, old, new, self._project)
+            self._notebook.enqueue(write_jobs(targets, self._clock()))
         capturing.join()
         self._sources.settle()
         self._surroundings.settle()
@@ -267,7 +272,13 @@ class Coordinator:
         coverage = self._notebook.known_coverage()
         outcomes = self._notebook.latest_outcomes()
         change = compare(
-            tested, snapshot, self._reader(tested), self._reader(snapshot), self._project, self._source_index
+            tested,
+            snapshot,
+            self._reader(tested),
+            self._reader(snapshot),
+            self._project,
+            self._source_index,
+            targets=False,
         )
         for file, problem in change.problems.items():
             self._say(f"{file} does not parse: {problem}")
@@ -330,7 +341,6 @@ class Coordinator:
         known = self._notebook.known_coverage()
         self._notebook.coverage(snapshot.revision, coverage_after(plan.change, known, measured))
         self._forget(gone_tests(plan.change, self._notebook.latest_outcomes()))
-        self._notebook.enqueue(write_jobs(plan.change.targets, self._clock()))
 
     def _decided(self, plan: RunPlan, snapshot: Snapshot, run_id: str | None) -> None:
         """Keep why what is run is run, and what had changed, so that every skip can be explained too."""
