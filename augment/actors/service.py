@@ -17,6 +17,7 @@ from augment.analysis import Snapshots
 from augment.records import Project, Snapshot
 from augment.seams import Limits
 from augment.service import (
+    SUITE,
     TESTED,
     TESTED_REVISION,
     UNSETTLED,
@@ -62,7 +63,7 @@ class ServiceActor(Shell):
         end_with_threads()
         root = Path(project.root)
         executor, notebook = RayExecutor(namespace, SERVICE), ReporterClient(namespace)
-        self._notebook = CoordinatorNotebook(namespace, owned=(TESTED, TESTED_REVISION, UNSETTLED))
+        self._notebook = CoordinatorNotebook(namespace, owned=(TESTED, TESTED_REVISION, UNSETTLED, SUITE))
         self._sources = Sources(state_folder(root) / "sources")
         self._coordinator = Coordinator(
             project,

@@ -1,7 +1,7 @@
 """The plain classes behind the actors: watching, planning, coordinating, writing, resources and governing. No Ray."""
 
 from augment.service.controls import ControlPolicy, Controls
-from augment.service.coordinating import TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
+from augment.service.coordinating import SUITE, TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.idle import IdleLoop, Ranked
 from augment.service.rerun_batches import RerunBatches
@@ -12,6 +12,7 @@ from augment.service.watching import Watcher
 from augment.service.writing import TARGETS_AT_ONCE, ModelState, Writer
 
 __all__ = [
+    "SUITE",
     "TARGETS_AT_ONCE",
     "TESTED",
     "TESTED_REVISION",

@@ -6,16 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from augment.analysis import (
-    PackageChange,
-    ProjectChange,
     ReadSource,
-    Selection,
     SourceIndex,
     changed_targets,
     compare,
@@ -28,17 +23,13 @@ from augment.errors import AugmentError
 from augment.records import (
     Activity,
     CoverageReport,
-    Fault,
-    FaultKind,
     Lane,
-    Outcome,
     Project,
     Run,
     Snapshot,
-    Verdict,
     new_id,
 )
-from augment.seams import Batch, BatchResult, Executor, Limits, Memory, ReportSink
+from augment.seams import BatchResult, Executor, Limits, Memory, ReportSink
 from augment.service.deciding import decision_of
 from augment.service.planning import (
     coverage_after,
@@ -54,6 +45,7 @@ from augment.service.planning import (
 )
 from augment.service.retrying import RETRIES, retry_faults
 from augment.service.revisions import Sources
+from augment.service.running import Batches, RunPlan, is_superseded
 from augment.service.suites import Suites
 from augment.service.surroundings import Surroundings
 
@@ -81,29 +73,6 @@ class Notebook(ReportSink, Memory, Protocol):
     """The reporter as the service needs it: a sink and a memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """What one run will do. ``nodeids`` empty means everything pytest collects."""
-
-    reason: str
-    nodeids: tuple[str, ...]
-    whole: frozenset[str]
-    """Those of ``nodeids`` that stand for many tests: files, and functions whose parameters may differ."""
-    change: ProjectChange | None = None
-    selections: tuple[Selection, ...] = ()
-    packages: PackageChange = field(default_factory=PackageChange)
-
-
-@dataclass
-class _InFlight:
-    """The run in progress, so that a newer revision can end it."""
-
-    batches: set[str] = field(default_factory=set)
-    superseded: bool = False
-    retrying: bool = False
-    """Only faults are still being tried again: any newer revision goes before that."""
-
-
 class Coordinator:
     """Turns revisions into runs, one run at a time, always for the newest revision.
 
@@ -125,10 +94,8 @@ class Coordinator:
     ) -> None:
         self._project = project
         self._root = Path(project.root)
-        self._executor = executor
         self._notebook = notebook
         self._sources = sources
-        self._limits = limits or Limits()
         self._suites = Suites(
             self._root, parallel, lambda: notebook.recall(SUITE), lambda durations: notebook.remember(SUITE, durations)
         )
@@ -139,7 +106,7 @@ class Coordinator:
         self._latest: Snapshot | None = None
         self._current: Snapshot | None = None
         self._tested = Snapshot.of({})
-        self._in_flight = _InFlight()
+        self._batches = Batches(project, executor, limits or Limits(), self._suites.cut)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -153,7 +120,7 @@ class Coordinator:
     def stop(self, timeout_s: float = 5.0) -> None:
         """End the run in progress and stop; idempotent."""
         self._stopping.set()
-        self._cancel()
+        self._batches.cancel()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -162,12 +129,10 @@ class Coordinator:
         """Take note of a new revision. Never blocks for long; the newest one wins."""
         with self._lock:
             self._latest = snapshot
-            supersedes = self._current is not None and (
-                self._in_flight.retrying or _touches_code(self._current, snapshot)
-            )
             self._idle.clear()
-        if supersedes:
-            self._cancel()
+            # Under the lock: a moment later the worker may have taken this very revision up.
+            if self._current is not None and (self._batches.yielding or _touches_code(self._current, snapshot)):
+                self._batches.cancel()
         self._wake.set()
 
     def take(self) -> Snapshot:
@@ -197,15 +162,8 @@ class Coordinator:
         with self._lock:
             snapshot, self._latest = self._latest, None
             self._current = snapshot
-            self._in_flight = _InFlight()
+            self._batches.begin()
             return snapshot
-
-    def _cancel(self) -> None:
-        with self._lock:
-            self._in_flight.superseded = True
-            batches = tuple(self._in_flight.batches)
-        for batch_id in batches:
-            self._executor.cancel(batch_id)
 
     def handle(self, snapshot: Snapshot) -> None:
         """Bring one revision to its verdicts."""
@@ -229,7 +187,10 @@ class Coordinator:
             results = self._run(plan, snapshot)
             if results is None:
                 return
-            measured = merged([result.coverage for result in results])
+            recorded = self._batches.record(plan, snapshot) if plan.recorded_behind else results
+            if is_superseded(recorded):
+                return  # what these tests run is not known: they stay unsettled, and the next save selects them again
+            measured = merged([result.coverage for result in recorded])
         elif plan.change:
             self._decided(plan, snapshot, None)
         self._record(plan, snapshot, measured)
@@ -318,10 +279,10 @@ class Coordinator:
         self._decided(plan, snapshot, run.id)
         if plan.change is not None:
             self._notebook.content_changed(plan.nodeids)
-        results = self._run_batches(run, plan, snapshot)
+        results = self._batches.run(plan, snapshot, lambda verdicts: self._notebook.verdicts(run.id, verdicts))
         results += self._retry(run, snapshot, results, whole=not plan.nodeids)
         self._notebook.run_finished(run.id, self._clock())
-        if any(result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED for result in results):
+        if is_superseded(results):
             log.info("run %s was superseded by a newer save", run.id)
             return None
         collected = [nodeid for result in results for nodeid in result.collected]
@@ -330,6 +291,23 @@ class Coordinator:
         self._forget([*gone, *(nodeid for nodeid in missing_tests(results) if nodeid in known)])
         self._say("watching")
         return results
+
+    def _retry(self, run: Run, snapshot: Snapshot, results: Sequence[BatchResult], *, whole: bool) -> list[BatchResult]:
+        """Try what faults ended again, now that every other verdict is out; the results that gave real verdicts."""
+
+        def again(nodeids: tuple[str, ...], avoid: str) -> BatchResult:
+            self._say(f"trying again on another executor what a fault ended: {', '.join(nodeids[:3])}")
+            return self._batches.again(nodeids, snapshot, avoid)
+
+        if self._batches.superseded:
+            return []
+        retried = retry_faults(results, again, snapshot.revision, self._retries, self._clock)
+        if retried.attempts:
+            self._notebook.verdicts(run.id, retried.verdicts)
+            self._notebook.attempts(retried.attempts)
+        if whole and self._suites.learn(results, retried.verdicts):
+            self._say("tests that hung side by side passed by themselves: from now on all run in one batch")
+        return [result for result in retried.results if result.fault is None]
 
     def _record(self, plan: RunPlan, snapshot: Snapshot, measured: CoverageReport) -> None:
         """Make durable what a completed run taught. Not done for a run cut short: selection needs all coverage to be in
@@ -352,62 +330,6 @@ class Coordinator:
         if gone:
             self._notebook.forget_tests(gone)
 
-    def _run_batches(self, run: Run, plan: RunPlan, snapshot: Snapshot) -> list[BatchResult]:
-        batches = self._suites.cut(self._batch(snapshot, plan.nodeids), snapshot.files)
-
-        def on_verdict(verdict: Verdict) -> None:
-            self._notebook.verdicts(run.id, [verdict])
-
-        if len(batches) == 1:
-            return [self._run_one(run, batches[0], on_verdict)]
-        with ThreadPoolExecutor(len(batches)) as pool:
-            return list(pool.map(lambda batch: self._run_one(run, batch, on_verdict), batches))
-
-    def _retry(self, run: Run, snapshot: Snapshot, results: Sequence[BatchResult], *, whole: bool) -> list[BatchResult]:
-        """Try what faults ended again, now that every other verdict is out; the results that gave real verdicts."""
-        with self._lock:
-            if self._in_flight.superseded:
-                return []
-            self._in_flight.retrying = True
-
-        def again(nodeids: tuple[str, ...], avoid: str) -> BatchResult:
-            self._say(f"trying again on another executor what a fault ended: {', '.join(nodeids[:3])}")
-            return self._run_batch(replace(self._batch(snapshot, nodeids), avoid=avoid), lambda _verdict: None)
-
-        retried = retry_faults(results, again, snapshot.revision, self._retries, self._clock)
-        if retried.attempts:
-            self._notebook.verdicts(run.id, retried.verdicts)
-            self._notebook.attempts(retried.attempts)
-        if whole and self._suites.learn(results, retried.verdicts):
-            self._say("tests that hung side by side passed by themselves: from now on all run in one batch")
-        return [result for result in retried.results if result.fault is None]
-
-    def _run_one(self, run: Run, batch: Batch, on_verdict: Callable[[Verdict], None]) -> BatchResult:
-        result = self._run_batch(batch, on_verdict)
-        # Repeating what was streamed is harmless (same run, same test) and covers a stream that was cut.
-        self._notebook.verdicts(run.id, [*result.verdicts, *_collection_verdicts(result)])
-        return result
-
-    def _run_batch(self, batch: Batch, on_verdict: Callable[[Verdict], None]) -> BatchResult:
-        with self._lock:
-            self._in_flight.batches.add(batch.id)
-            superseded = self._in_flight.superseded
-        if superseded:
-            return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, "a newer save came"))
-        return self._executor.run(batch, on_verdict)
-
-    def _batch(self, snapshot: Snapshot, nodeids: tuple[str, ...]) -> Batch:
-        return Batch(
-            id=new_id("batch"),
-            root=self._project.root,
-            interpreter=self._project.interpreter,
-            nodeids=nodeids,
-            lane=Lane.FAST,
-            snapshot=snapshot,
-            source_roots=self._project.source_roots,
-            limits=self._limits,
-        )
-
     def _say(self, text: str) -> None:
         log.info("%s", text)
         self._notebook.activity(Activity("service", text, self._clock()))
@@ -417,16 +339,6 @@ def _touches_code(old: Snapshot, new: Snapshot) -> bool:
     """Whether anything but test files differs: only then is a run in progress out of date."""
     paths = {p for p in old.files.keys() | new.files.keys() if old.files.get(p) != new.files.get(p)}
     return any(not is_test_file(path) for path in paths)
-
-
-def _collection_verdicts(result: BatchResult) -> list[Verdict]:
-    """A file that cannot be collected is an error of the file, as pytest reports it."""
-    reported = {verdict.nodeid for verdict in result.verdicts} | missing_tests([result])
-    return [
-        Verdict(file, Outcome.ERROR, 0.0, error)
-        for file, error in result.collection_errors.items()
-        if file not in reported
-    ]
 
 
 def _uncollected(results: Sequence[BatchResult]) -> set[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from augment.analysis import Snapshots
 from augment.execution import LocalExecutor
-from augment.records import Project
+from augment.records import Fault, FaultKind, Project
 from augment.seams import Batch, BatchResult, Executor, VerdictSink
 from augment.service import Coordinator, Sources, state_folder
 from augment.service.surroundings import ENVIRONMENT
@@ -189,6 +189,47 @@ def test_a_newer_save_ends_the_run_in_progress_and_its_tests_run_on_the_new_revi
     assert gated.cancelled
     assert outcomes(reporter)["test_slow"] == "passed"
     assert outcomes(reporter)["test_double"] == "failed"
+
+
+class Interrupted:
+    """The real executor, which a newer save ends whenever a batch records what tests run."""
+
+    def __init__(self, inner: LocalExecutor) -> None:
+        self._inner = inner
+        self.recorded: list[bool] = []
+        self.on = False
+
+    def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
+        self.recorded.append(batch.coverage)
+        if self.on and batch.coverage:
+            return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, "a newer save came"))
+        return self._inner.run(batch, on_verdict)
+
+    def cancel(self, batch_id: str) -> None:
+        self._inner.cancel(batch_id)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_verdicts_come_before_recording_and_tests_that_were_not_recorded_are_selected_again(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    interrupted = Interrupted(executor)
+    coordinator = coordinate(interrupted)
+    coordinator.handle(Snapshots(root).take())
+    interrupted.recorded.clear()
+    interrupted.on = True
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")
+    coordinator.handle(Snapshots(root).take())
+    assert interrupted.recorded == [False, True]
+    assert outcomes(reporter)["test_double"] == "failed"
+    interrupted.on = False
+    edit(root, "shop/names.py", "text.title()", "text.upper()")
+    coordinator.handle(Snapshots(root).take())
+    newest = reporter.run(reporter.runs()[0]["id"])
+    assert newest is not None
+    assert {v["nodeid"].partition("::")[2] for v in newest["verdicts"]} == {"test_double", "test_title"}
 
 
 def test_a_save_that_is_taken_back_before_its_run_ends_leaves_no_stale_verdict(
