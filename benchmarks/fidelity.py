@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", choices=sorted(MODES), default=list(MODES))
     parser.add_argument("--rounds", type=int, default=2, help="how often each side runs each suite")
     parser.add_argument("--quick", action="store_true", help="three small projects, one round")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="write all details; other projects that the file has are kept")
     parser.add_argument("--write-docs", action="store_true", help=f"write the table to {DOCS.name}")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     options = parser.parse_args()
@@ -109,9 +109,15 @@ def main() -> None:
         for text in _listed(results[-1].unexplained):
             print(f"    {text}", file=sys.stderr, flush=True)
     if options.json:
-        options.json.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n", encoding="utf-8")
+        known = kept(options.json)
+        known.update({result.project: result for result in results})
+        rows = [asdict(result) for result in known.values()]
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        told = list(known.values())
+    else:
+        told = results
     if options.write_docs:
-        DOCS.write_text("\n".join(document(results)) + "\n", encoding="utf-8")
+        DOCS.write_text("\n".join(document(told)) + "\n", encoding="utf-8")
     if any(result.unexplained for result in results):
         sys.exit(1)
 
@@ -296,6 +302,16 @@ MODES = {
 
 
 # ------------------------------------------------------------------------------ telling
+
+
+def kept(path: Path) -> dict[str, Compared]:
+    """What an earlier run wrote, by project."""
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    for row in rows:
+        row["differences"] = [Difference(**difference) for difference in row["differences"]]
+    return {row["project"]: Compared(**row) for row in rows}
 
 
 def explain(subject: Subject, result: Compared) -> None:
