@@ -16,7 +16,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from augment.actors.base import cause_of
 from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
 from augment.errors import AugmentError
-from augment.records import Fault, FaultKind, Lane, Outcome, Snapshot, Verdict
+from augment.records import Fault, FaultKind, Lane, Outcome, Snapshot, Verdict, new_id
 from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, MutationResult, VerdictSink
 from augment.service import Lease
 
@@ -54,7 +54,7 @@ class CpuReservation:
             self._users += 1
         try:
             if not wait:
-                threading.Thread(target=self._group_of_users, daemon=True).start()
+                threading.Thread(target=self._ask, daemon=True).start()
             elif (group := self._group_of_users()) is not None and not group.wait(RESERVE_TIMEOUT_S):
                 log.info("no free CPU after %.0f s; going on", RESERVE_TIMEOUT_S)
             yield
@@ -66,11 +66,18 @@ class CpuReservation:
             timer.daemon = True
             timer.start()
 
+    def _ask(self) -> None:
+        try:
+            self._group_of_users()
+        except ray.exceptions.RayError as error:  # the verdict goes on without: others see one CPU too few in use
+            log.warning("no CPU was reserved: %s", cause_of(error))
+
     def _group_of_users(self) -> PlacementGroup | None:
         """The reservation, made where there is none; None when everybody has gone meanwhile."""
         with self._lock:
             if self._group is None and self._users:
-                self._group = placement_group([{"CPU": 1}], name=self._name)
+                # Ray wants names to be unique, and forgets one only some time after its group was given back.
+                self._group = placement_group([{"CPU": 1}], name=new_id(self._name))
             return self._group
 
     def _let_go(self) -> None:
