@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from augment.cli import _MODULES, main, make_app
+from augment.cli import _GROUPS, _MODULES, main, make_app
 
 
 def names(app: typer.Typer) -> set[str]:
@@ -18,7 +18,7 @@ def test_a_module_registers_what_the_table_says(module, commands):
 
 
 def test_all_commands_are_there_without_a_name_and_for_an_unknown_one():
-    every = {"config", "models"} | {name for commands in _MODULES.values() for name in commands}
+    every = {*_GROUPS} | {name for commands in _MODULES.values() for name in commands}
     assert names(make_app()) == names(make_app("nonsense")) == names(make_app("--help")) == every
 
 
