@@ -178,6 +178,7 @@ class Launch:
             idle=wanted.idle,
             sandbox=wanted.sandbox,
             confine_own_tests=wanted.sandbox_own_tests,
+            warm_bytes=wanted.warm_memory_mb * 2**20,
             retries=wanted.fault_retries,
             flakiness=flakiness_policy(wanted),
             controls=control_policy(wanted),

@@ -32,11 +32,20 @@ class ExecutorActor(Shell):
     """
 
     def __init__(
-        self, slot: int, project: Project, sandbox: str, confine_own_tests: bool, log_dir: str, log_level: str
+        self,
+        slot: int,
+        project: Project,
+        sandbox: str,
+        confine_own_tests: bool,
+        warm_bytes: int,
+        log_dir: str,
+        log_level: str,
     ) -> None:
         start_logging(Path(log_dir), f"executor-{slot}", log_level)
         scratch = state_folder(Path(project.root)) / "work" / str(slot)
-        self._executor = LocalExecutor(1, scratch_dir=scratch, sandbox=sandbox, confine_own_tests=confine_own_tests)
+        self._executor = LocalExecutor(
+            1, scratch_dir=scratch, sandbox=sandbox, confine_own_tests=confine_own_tests, warm_bytes=warm_bytes
+        )
         # Slot 0 is the fast lane's, the others mostly run generated tests: each gets the process it will need ready.
         trusted = slot == 0 or not find_sandbox(sandbox).runs_generated_tests
         self._executor.prime(Batch("prime", project.root, project.interpreter, trusted=trusted))

@@ -62,6 +62,8 @@ class FleetSpec:
     sandbox: str = "auto"
     """How generated tests are confined (a :class:`augment.execution.SandboxMode`)."""
     confine_own_tests: bool = False
+    warm_bytes: int = 1 << 30
+    """Memory that one waiting test process may hold."""
     no_generation: str = ""
     """Why no tests are written at all, "" where they are."""
     retries: int = 1
@@ -83,7 +85,7 @@ class Fleet:
         """Make all actors; returns when the reporter answers. Raises ClusterError when it does not."""
         spec = self._spec
         root, logs = spec.project.root, (spec.log_dir, spec.log_level)
-        confined = (spec.sandbox, spec.confine_own_tests)
+        confined = (spec.sandbox, spec.confine_own_tests, spec.warm_bytes)
         self._make(REPORTER, ReporterActor, root, *logs, max_task_retries=REPORTER_RETRIES)
         self._await(REPORTER, START_TIMEOUT_S)
         reporter = ReporterClient(spec.namespace)

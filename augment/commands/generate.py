@@ -148,6 +148,7 @@ def _run(
             scratch_dir=scratch,
             sandbox=settings.generator.sandbox,
             confine_own_tests=settings.generator.sandbox_own_tests,
+            warm_bytes=settings.generator.warm_memory_mb * 2**20,
         )
         stack.callback(executor.close)
         sink = _sink(project, stack)

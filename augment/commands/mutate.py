@@ -177,7 +177,9 @@ def _run(
         limits=Limits(wall_s=24 * 3600.0, test_s=settings.test_timeout_s, output_bytes=2**20),
     )
     scratch = state_folder(Path(project.root)) / "work"
-    executor = LocalExecutor(at_once, scratch_dir=scratch, sandbox=settings.sandbox)
+    executor = LocalExecutor(
+        at_once, scratch_dir=scratch, sandbox=settings.sandbox, warm_bytes=settings.warm_memory_mb * 2**20
+    )
     with closing(executor), _display() as display:
         task = display.add_task("running the tests unchanged", total=None)
         measured = _measure(executor, project, batch, at_once)

@@ -133,7 +133,12 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
         coverage=False,
         limits=Limits(wall_s=24 * 3600.0, test_s=None, output_bytes=8 * 2**20),
     )
-    executor = LocalExecutor(at_once, sandbox=settings.sandbox, confine_own_tests=settings.sandbox_own_tests)
+    executor = LocalExecutor(
+        at_once,
+        sandbox=settings.sandbox,
+        confine_own_tests=settings.sandbox_own_tests,
+        warm_bytes=settings.warm_memory_mb * 2**20,
+    )
     try:
         Thread(target=_prime, args=(executor, whole), daemon=True).start()
         revision = take_snapshot(project.root).revision

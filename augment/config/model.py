@@ -142,6 +142,16 @@ class GeneratorSettings(_Section):
             "need more will fail."
         ),
     )
+    warm_memory_mb: int = Field(
+        default=1024,
+        ge=64,
+        le=1048576,
+        description=(
+            "Memory that one waiting test process may hold. Your dependencies are imported ahead where they fit in it; "
+            "otherwise each batch imports them."
+        ),
+        json_schema_extra=_unit("MiB"),
+    )
     idle: bool = Field(
         default=True, description="Work on the weakest targets while nothing changes; false writes for changes only."
     )

@@ -24,6 +24,8 @@ MOST_ZYGOTES = 6
 MOST_BYTES = 1 << 30
 _TRIES = 2
 _BETTER_AFTER_S = 1.0
+_LOOK_EVERY_S = 5.0
+_USERS_LONGER = 12
 _MANY_MODULES = 50
 """So many more modules are worth another warm process after one batch (pandas has 425); fewer after the second."""
 
@@ -53,7 +55,8 @@ class _Project:
 
 
 class ForkingRunners:
-    """Keeps warm processes, rebuilt when they are stale, let go after ``idle_s`` seconds without work.
+    """Keeps warm processes, rebuilt when they are stale, let go after ``idle_s`` seconds without work (those of the
+    user's own tests after twelve times that: the next save may come after lunch).
 
     What batches import from outside the project is learned, and a warm process that has it takes the place of the one
     before, built behind the scenes; one that would hold more than ``most_bytes`` is not used. At most ``most`` are
@@ -132,12 +135,12 @@ class ForkingRunners:
             warm = self._warm.get(key)
             if warm is not None and warm.stamp == stamp and _usable(warm.zygote):
                 return warm
-            spare = [] if warm is None else [warm]
+            spare = [] if warm is None else [self._warm.pop(key)]
             # Changed packages may bring other effects: what is imported ahead has to be tried again.
             key = (_anywhere(kind), self._renewed(kind))
             fresh = self._warm[key] = self._begin(kind, key[1], stamp)
             spare += self._too_many(key)
-            self._schedule_expiry()
+            self._schedule_look()
         for old in spare:
             old.zygote.add_done_callback(_retire)
         return fresh
@@ -159,8 +162,8 @@ class ForkingRunners:
 
     def _too_many(self, wanted: _Key) -> list[_Warm]:
         """Take the warm processes that were used longest ago out, beyond the most that may be."""
-        others = sorted((_last_used(warm), key[1], key) for key, warm in self._warm.items() if key != wanted)
-        return [self._warm.pop(key) for _, _, key in others[: max(0, len(self._warm) - self._most)]]
+        others = sorted((key for key in self._warm if key != wanted), key=lambda key: _last_used(self._warm[key]))
+        return [self._warm.pop(key) for key in others[: max(0, len(self._warm) - self._most)]]
 
     def _give_up(self, kind: RunnerKind, warm: _Warm, why: str) -> None:
         self._drop(warm)
@@ -233,24 +236,32 @@ class ForkingRunners:
         if spare is not None:
             spare.zygote.add_done_callback(_retire)
 
-    # ----------------------------------------------------------------- expiry
+    # ------------------------------------------------------------------- looks
 
-    def _schedule_expiry(self) -> None:
+    def _schedule_look(self) -> None:
         if self._timer is None and not self._closed:
-            self._timer = threading.Timer(self._idle_s / 4, self._expire)
+            self._timer = threading.Timer(min(self._idle_s / 4, _LOOK_EVERY_S), self._look)
             self._timer.daemon = True
             self._timer.start()
 
-    def _expire(self) -> None:
-        oldest = time.monotonic() - self._idle_s
+    def _look(self) -> None:
+        """Let go of what nobody asks for, and rebuild what is stale before somebody asks."""
+        now = time.monotonic()
         with self._lock:
             self._timer = None
-            old = [key for key, warm in self._warm.items() if _last_used(warm) < oldest]
+            old = [key for key, warm in self._warm.items() if now - _last_used(warm) > self._may_idle(key[0])]
             spare = [self._warm.pop(key) for key in old]
+            kept = [kind for kind, project in self._projects.items() if (_anywhere(kind), project.ahead) in self._warm]
             if self._warm:
-                self._schedule_expiry()
+                self._schedule_look()
         for warm in spare:
             warm.zygote.add_done_callback(_retire)
+        for kind in kept:
+            if _is_users(kind):
+                self._warm_for(kind)
+
+    def _may_idle(self, kind: RunnerKind) -> float:
+        return self._idle_s * (_USERS_LONGER if _is_users(kind) else 1)
 
     def close(self) -> None:
         """End the warm processes and what waits. Children that still run keep theirs until they are let go."""
@@ -266,6 +277,10 @@ class ForkingRunners:
             _retire(each.zygote)
         self._starter.shutdown(wait=True)
         self._fresh.close()
+
+
+def _is_users(kind: RunnerKind) -> bool:
+    return kind.trusted and kind.hash_seed is None
 
 
 def _anywhere(kind: RunnerKind) -> RunnerKind:

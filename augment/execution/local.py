@@ -16,7 +16,7 @@ from typing import Any
 from augment.errors import ProjectError
 from augment.execution.attempt import Attempt, Loss, OutputTail, RunnerUnusableError
 from augment.execution.environment import project_python_path
-from augment.execution.forking import ForkingRunners
+from augment.execution.forking import MOST_BYTES, ForkingRunners
 from augment.execution.interpreter import InterpreterInfo, probe_interpreter
 from augment.execution.ledger import EventLedger, Ledger, Rounds
 from augment.execution.mutation.ledger import MutationLedger
@@ -67,7 +67,8 @@ class LocalExecutor:
     """Runs batches on this machine, at most ``max_concurrent`` at once; further callers of :meth:`run` wait.
 
     ``cache_dir`` holds overlays (default: the user's cache folder), ``scratch_dir`` the private copies (default:
-    ``.augment/work`` in the project). ``source`` gives runners; by default they are forked from warm processes.
+    ``.augment/work`` in the project). ``source`` gives runners; by default they are forked from warm processes
+    of at most ``warm_bytes`` each.
     ``sandbox`` says how untrusted batches are confined, and with ``confine_own_tests`` all the others too.
     """
 
@@ -79,11 +80,12 @@ class LocalExecutor:
         source: RunnerSource | None = None,
         sandbox: SandboxMode | str = SandboxMode.AUTO,
         confine_own_tests: bool = False,
+        warm_bytes: int = MOST_BYTES,
     ) -> None:
         self._max_concurrent = max(1, max_concurrent)
         self._cache_dir = cache_dir
         self._workspaces = Workspaces(scratch_dir)
-        self._source = source or ForkingRunners(depth=min(2, self._max_concurrent))
+        self._source = source or ForkingRunners(min(2, self._max_concurrent), most_bytes=warm_bytes)
         self._confinements = Confinements(sandbox, own_tests=confine_own_tests)
         self._shapes = ShapeMemory()
         self._interpreters: dict[str, tuple[InterpreterInfo, str]] = {}

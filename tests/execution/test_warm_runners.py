@@ -37,7 +37,14 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExecutor]:
 
 
 def _zygotes() -> list[int]:
-    return [child.pid for child in psutil.Process().children() if "zygote" in child.cmdline()]
+    return [child.pid for child in psutil.Process().children() if "zygote" in _command(child)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []  # gone meanwhile
 
 
 def _wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -253,9 +260,25 @@ def test_warm_processes_are_let_go_when_nothing_asks_for_them(make_project):
     before = set(_zygotes())
     executor = LocalExecutor(1, source=ForkingRunners(idle_s=0.4))
     try:
-        executor.run(batch(root))
+        for _ in range(2):
+            executor.run(batch(root, hash_seed=1))
         _wait_for(lambda: set(_zygotes()) <= before)
-        assert outcomes(executor.run(batch(root))) == {"test_it": "passed"}
+        assert outcomes(executor.run(batch(root, hash_seed=1))) == {"test_it": "passed"}
+    finally:
+        executor.close()
+
+
+def test_a_stale_warm_process_is_rebuilt_before_it_is_asked_for(make_project, monkeypatch):
+    root = make_project({"test_it.py": "import os\ndef test_it(): print(os.environ['OF_THE_USER']); assert False\n"})
+    monkeypatch.setenv("OF_THE_USER", "old")
+    before = set(_zygotes())
+    executor = LocalExecutor(1, source=ForkingRunners(idle_s=2.0))
+    try:
+        executor.run(batch(root))
+        (old,) = set(_zygotes()) - before
+        monkeypatch.setenv("OF_THE_USER", "new")
+        _wait_for(lambda: old not in _zygotes() and set(_zygotes()) - before)
+        assert "new" in executor.run(batch(root)).verdicts[0].output
     finally:
         executor.close()
 
