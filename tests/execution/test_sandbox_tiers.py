@@ -38,7 +38,7 @@ def verdict(
     about = seccomp.MACHINES[machine]
     number = name if isinstance(name, int) else about.numbers[name]
     data = struct.pack("IIQ6Q", number, audit or about.audit, 0, *arguments, *([0] * (6 - len(arguments))))
-    code = seccomp.build(about, rules, PID)
+    code = seccomp.build(machine, rules, PID)
     program = [struct.unpack_from("HBBI", code, at) for at in range(0, len(code), 8)]
     at = loaded = 0
     while True:

@@ -33,6 +33,7 @@ _AMBIENT_RAISE, _AMBIENT_CLEAR = 2, 4
 _CAP_DAC_READ_SEARCH = 2
 _CAPABILITY_VERSION = 0x20080522
 _SET_INTERFACE_FLAGS, _INTERFACE_UP = 0x8914, 0x1
+_INIT = "/bin/cat"
 _INODES = 100_000
 """Files that a private temporary folder takes. Each costs about 1 KiB of kernel memory beside its bytes."""
 
@@ -64,7 +65,13 @@ def enter(spec: dict[str, Any], keep: Iterable[int] = ()) -> None:
         rights = {"read": landlock.READ, "write": landlock.WRITE}
         grants = [(path, rights[right]) for path, right in spec["grants"]]
         landlock.restrict(c, spec["landlock"], grants, network=rules.network)
-    seccomp.install(c, seccomp.MACHINES[platform.machine()], rules)
+    seccomp.install(c, platform.machine(), rules)
+
+
+def prepare() -> None:
+    """Do ahead of a fork what every child would do again (the filter of the strictest tier, 0.5 ms)."""
+    if platform.machine() in seccomp.MACHINES:
+        seccomp.build(platform.machine(), seccomp.FilterRules(*(True for _ in seccomp.FilterRules._fields)))
 
 
 def _check(result: int) -> None:
@@ -100,14 +107,12 @@ def _move_into_namespaces(c: Any, spec: dict[str, Any], kept: set[int]) -> None:
         _map_identity(uid, gid)
     waited = {int(signal.SIGCHLD), int(stack_signal())}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-    init = os.fork()
-    if init == 0:
-        _close(kept)
-        _serve_as_init(c)
+    init, leash = _start_init()
     child = os.fork()
     if child != 0:
         _close(kept)
         _stand_outside(child, init, waited)
+    os.close(leash)
     c.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.setsid()
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -124,14 +129,22 @@ def _map_identity(uid: int, gid: int) -> None:
             os.close(descriptor)
 
 
-def _serve_as_init(c: Any) -> None:
-    """Be the first process of the namespace: reap orphans until killed; then the kernel ends all that is left."""
-    c.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    while True:
-        signal.sigwait({signal.SIGCHLD})
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+def _start_init() -> tuple[int, int]:
+    """Start the first process of the namespace; returns it with the descriptor that it lives by.
+
+    It does nothing but wait for the end of its input, which comes with the end of this process, and then the kernel
+    ends all that is left in the namespace. Orphans are reaped by the kernel, as it ignores SIGCHLD. A program of its
+    own: another fork would copy the page tables of this process once more (1 to 3 ms for 60 to 150 MB).
+    """
+    theirs, leash = os.pipe()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, theirs, 0)]
+        init = os.posix_spawn(_INIT, [_INIT], {}, file_actions=actions, setsigmask=())
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(theirs)
+    return init, leash
 
 
 def _stand_outside(child: int, init: int, waited: set[int]) -> None:

@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 import struct
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
@@ -158,8 +159,13 @@ class FilterRules(NamedTuple):
     signal_others: bool
 
 
-def build(machine: Machine, rules: FilterRules, pid: int) -> bytes:
-    """The filter as an array of ``struct sock_filter``. ``pid`` is the process that will install it."""
+@lru_cache(maxsize=4)
+def build(name: str, rules: FilterRules, pid: int = 0) -> bytes:
+    """The filter for the machine of that name, as an array of ``struct sock_filter``.
+
+    ``pid`` is the process that will install it; it matters where ``rules.signal_others`` is False.
+    """
+    machine = MACHINES[name]
     program = [
         (_LOAD, 0, 0, _ARCH_AT),
         (_EQUAL, 1, 0, machine.audit),
@@ -169,8 +175,8 @@ def build(machine: Machine, rules: FilterRules, pid: int) -> bytes:
     if machine.x32:
         program += [(_GREATER_EQUAL, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL_PROCESS)]
     program += [(_GREATER_EQUAL, 0, 1, _NEWEST_KNOWN + 1), _fail(errno.ENOSYS)]
-    for name, block in _blocks(rules, pid):
-        number = machine.numbers.get(name)
+    for call, block in _blocks(rules, pid):
+        number = machine.numbers.get(call)
         if number is not None:
             program += [(_EQUAL, 0, len(block), number), *block]
     program.append((_RETURN, 0, 0, _ALLOW))
@@ -250,14 +256,14 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-def install(libc: Any, machine: Machine, rules: FilterRules) -> None:
+def install(libc: Any, name: str, rules: FilterRules) -> None:
     """Confine every thread of this process, and all it starts, for good. Raises OSError where the kernel refuses.
 
     The process must not be able to gain rights any more (``PR_SET_NO_NEW_PRIVS``).
     """
-    code = build(machine, rules, os.getpid())
+    code = build(name, rules, 0 if rules.signal_others else os.getpid())
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.cast(buffer, ctypes.c_void_p))
-    number = 317 if machine.x32 else 277  # seccomp(2)
+    number = 317 if MACHINES[name].x32 else 277  # seccomp(2)
     if libc.syscall(number, _SECCOMP_SET_MODE_FILTER, 0, ctypes.byref(program)) != 0:
         raise OSError(ctypes.get_errno(), "the kernel refuses the seccomp filter")

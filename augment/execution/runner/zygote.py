@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import process, session
+from . import confine, process, session
 from .events import Emitter
 from .preload import import_ahead
 from .warm import WarmPytest
@@ -68,6 +68,7 @@ def main(control_fd: int, overlay: str) -> None:
     preloaded, refused = import_ahead(wanted["modules"], wanted["vetted"])
     prepared.warm = WarmPytest()
     prepared.look_again()
+    confine.prepare()
     _freeze()
     told = {"unsafe": _why_unsafe(), "preloaded": preloaded, "refused": refused, "began_ns": began}
     _tell(control, {**told, "files": _loaded_files()})
