@@ -57,6 +57,9 @@ TESTED = "tested"
 TESTED_REVISION = "tested revision"
 """Memory key: its name alone, for whoever asks often; the files of 10,000 are a megabyte."""
 
+LOOK_AROUND_S = 5.0
+"""How often a quiet project's environment is looked at; it costs one ``stat`` a folder of packages."""
+
 UNSETTLED = "unsettled"
 """Memory key: tests of the run in progress. Whatever ends it early, their newest verdicts may be of a revision that is
 gone, even when the project is back at the last one that was tested."""
@@ -147,7 +150,8 @@ class Coordinator:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait()
+            if not self._wake.wait(LOOK_AROUND_S):
+                self._look_around()
             self._wake.clear()
             while (snapshot := self._next()) is not None and not self._stopping.is_set():
                 try:
@@ -157,6 +161,13 @@ class Coordinator:
             with self._lock:
                 if self._latest is None:
                     self._idle.set()
+
+    def _look_around(self) -> None:
+        """Have the newest revision tested again when packages were installed since."""
+        if self._tested.files and self._surroundings.differ():
+            with self._lock:
+                self._latest = self._latest or self._tested
+                self._idle.clear()
 
     def _next(self) -> Snapshot | None:
         with self._lock:
@@ -256,6 +267,7 @@ class Coordinator:
             change,
             tuple(selections),
             packages,
+            self._suites.expected_s(selection.nodeid for selection in selections),
         )
 
     def _reader(self, snapshot: Snapshot) -> ReadSource:

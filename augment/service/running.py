@@ -17,10 +17,24 @@ RECORDED_WITH_VERDICTS = 200
 the verdicts gain. Below it recording follows behind: importing and collecting under a tracer takes longer than one
 narrow test and all that is around it (boltons, Python 3.11: 214 ms of CPU against 80 to the first verdict)."""
 
+MOST_DELAY = 0.1
+"""The share of a run's time by which recording may delay its verdicts."""
+
+USUAL_RATIO = 1.35
+"""How many times as long tests take when recorded, in the median (``benchmarks/recording.py``)."""
+
+_FIXED_S = 1.0
+"""What a run of many tests takes beside them (planning, imports, collection, writing down), about."""
+
 Cut = Callable[[Batch, Mapping[str, str]], Sequence[Batch]]
 """One batch and the files of its revision -> the batches to run side by side instead."""
 
 VerdictsSink = Callable[[Sequence[Verdict]], None]
+
+
+def delay_of_recording(expected_s: float, ratio: float = USUAL_RATIO) -> float:
+    """The share of its time by which a run of tests that take ``expected_s`` is delayed when it records them."""
+    return expected_s * (ratio - 1.0) / (_FIXED_S + expected_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,14 @@ class RunPlan:
     selections: tuple[Selection, ...] = ()
     packages: PackageChange = field(default_factory=PackageChange)
 
+    expected_s: float = 0.0
+    """What the tests took last time, as far as that is known."""
+
     @property
     def recorded_behind(self) -> bool:
         """Whether the verdicts come first and what the tests run is recorded by running them once more."""
-        return self.change is not None and len(self.nodeids) < RECORDED_WITH_VERDICTS
+        few = len(self.nodeids) < RECORDED_WITH_VERDICTS
+        return self.change is not None and (few or delay_of_recording(self.expected_s) > MOST_DELAY)
 
 
 @dataclass

@@ -45,6 +45,11 @@ class Suites:
         self._batches = len(batches)
         return batches
 
+    def expected_s(self, nodeids: Iterable[str]) -> float:
+        """What tests and files took together when the whole suite ran last, as far as that is known."""
+        history = SuiteHistory.from_json(self._recall())
+        return sum(history.seconds_of(nodeid) or 0.0 for nodeid in nodeids)
+
     def _cut_chosen(self, whole: Batch, history: SuiteHistory) -> list[Batch]:
         known = {nodeid: history.seconds_of(nodeid) for nodeid in whole.nodeids}
         seconds = {nodeid: taken for nodeid, taken in known.items() if taken is not None}

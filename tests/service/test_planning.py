@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from augment.analysis import Change, ChangeKind
+import pytest
+
+from augment.analysis import Change, ChangeKind, ProjectChange
 from augment.records import CoverageReport, FileCoverage, Lane, Target, TargetKind
 from augment.service.planning import gaps, idle_jobs, vanished_tests, write_jobs
+from augment.service.running import RunPlan
 
 
 def target(name: str, first: int, last: int, file: str = "shop/pricing.py", digest: str = "h") -> Target:
@@ -49,3 +52,13 @@ def test_idle_work_begins_with_the_weakest_and_skips_what_was_tried_and_has_not_
 def test_tests_that_a_whole_file_no_longer_has_are_gone_and_others_are_not() -> None:
     known = ["t/test_a.py::test_old", "t/test_a.py::test_kept", "t/test_b.py::test_other"]
     assert vanished_tests(known, ["t/test_a.py::test_kept"], {"t/test_a.py"}) == ["t/test_a.py::test_old"]
+
+
+@pytest.mark.parametrize(("tests", "expected_s", "behind"), [(3, 0.01, True), (500, 0.2, False), (500, 30.0, True)])
+def test_verdicts_do_not_wait_for_recording_that_takes_more_than_a_tenth(
+    tests: int, expected_s: float, behind: bool
+) -> None:
+    nodeids = tuple(f"t.py::test_{number}" for number in range(tests))
+    plan = RunPlan("saved", nodeids, frozenset(), ProjectChange("a", "b"), expected_s=expected_s)
+    assert plan.recorded_behind is behind
+    assert not RunPlan("first look", (), frozenset(), expected_s=expected_s).recorded_behind
