@@ -116,6 +116,7 @@ class Attempt:
     ``number`` counts the attempts of this test for one ``purpose``, from 1: *retry* (of a fault, the fault itself being
     number 1), *rerun* (in idle time, to see whether the verdict stands) or *isolate* (to find which condition a flip
     was due to). ``position`` is the place in the order in which its batch ran. ``executor`` names the slot that ran it.
+    ``message`` is the end of the output, of which the line that says most is kept.
     """
 
     nodeid: str

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from augment.records import Attempt, Conditions, Evidence
+from augment.records import Attempt, Conditions, Evidence, Outcome
 from augment.service.rerun_batches import BROKEN, Order, RerunBatches
 from augment.service.rerunning import AGAIN, ALONE, CLEAN, DIRTY, ORDER, REPEATED, TOGETHER, only
 
@@ -43,9 +43,15 @@ class _Probing:
     def _fails_once(self, conditions: Conditions, before: Sequence[str]) -> bool:
         if conditions.temp == DIRTY:  # made dirty by the same tests first
             self._run(replace(conditions, temp=CLEAN), self.evidence.before)
+        outcome = self._outcome(conditions, before)
+        if outcome is Outcome.FAULT:  # a busy machine must not acquit a suspect; once more, and no more
+            outcome = self._outcome(conditions, before)
+        return outcome in BROKEN
+
+    def _outcome(self, conditions: Conditions, before: Sequence[str]) -> Outcome | None:
         ran = self._run(conditions, before)
         own = [attempt for attempt in ran if attempt.nodeid == self.evidence.nodeid]
-        return bool(own) and own[-1].outcome in BROKEN
+        return own[-1].outcome if own else None
 
     def _run(self, conditions: Conditions, before: Sequence[str]) -> list[Attempt]:
         repeat = 1 + conditions.round

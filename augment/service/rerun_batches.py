@@ -20,7 +20,7 @@ from augment.seams import Batch, BatchResult, Executor, Limits
 from augment.service.rerunning import CLEAN
 
 _POLL_S = 0.25
-_MESSAGE_CHARS = 300
+_MESSAGE_CHARS = 4000
 _PREFIX = "augment-temp-"
 BROKEN = (Outcome.FAILED, Outcome.ERROR)
 
@@ -159,7 +159,7 @@ def _attempt(
         at,
         result.executor,
         position,
-        "" if verdict.outcome is Outcome.PASSED else verdict.output.strip().rpartition("\n")[2][:_MESSAGE_CHARS],
+        "" if verdict.outcome is Outcome.PASSED else verdict.output[-_MESSAGE_CHARS:],
         verdict.fault,
         conditions,
     )

@@ -20,7 +20,7 @@ RETRIES = 1
 MOST_RETRIED = 200
 """Tests of one run. Where more are lost at once something is wrong that retries do not cure."""
 
-_MESSAGE_CHARS = 300
+_MESSAGE_CHARS = 4000
 
 RunAgain = Callable[[tuple[str, ...], str], BatchResult]
 """Runs these tests in a batch of their own; the second argument names the executor to avoid."""
@@ -90,7 +90,7 @@ class FaultRetries:
                 at,
                 result.executor,
                 _position(nodeid, result),
-                verdict.output.strip().rpartition("\n")[2][:_MESSAGE_CHARS],
+                verdict.output[-_MESSAGE_CHARS:],
                 verdict.fault,
             )
             for nodeid, tries in self._seen.items()

@@ -15,8 +15,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
 from augment.records import Attempt, Conditions, Evidence, Outcome
+from augment.store.coding import essence
 from augment.store.runs import BROKEN, fault_json, find_or_add_test
 from augment.store.schema import attempt_batches, attempts, flaky, runs, tests, verdicts
+
+_MESSAGE_CHARS = 300
 
 AUGMENT, USER = "augment", "user"
 """Who muted a test. A user's word, to mute or not to, stands against Augment's."""
@@ -44,7 +47,7 @@ def add_attempts(conn: Connection, new: Sequence[Attempt]) -> None:
             "outcome": attempt.outcome.value,
             "duration_s": attempt.duration_s,
             "at": attempt.at,
-            "message": attempt.message,
+            "message": essence(attempt.message)[:_MESSAGE_CHARS],
             "fault_kind": attempt.fault.kind.value if attempt.fault else None,
             "fault_detail": attempt.fault.detail if attempt.fault else None,
         }

@@ -124,6 +124,22 @@ def test_nothing_in_particular(failing: Conditions) -> None:
     assert evidence.reproduce == "for i in $(seq 30); do python -m pytest t.py::test_it || break; done"
 
 
+def test_a_fault_of_the_machine_does_not_acquit_a_suspect() -> None:
+    class Busy(Pretending):
+        def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
+            result = super().run(batch, on_verdict)
+            if len(self.batches) % 2 == 0:
+                return result
+            return replace(result, verdicts=(Verdict(NAME, Outcome.FAULT, 1.0, fault=Fault(FaultKind.TIMEOUT)),))
+
+    executor = Busy(lambda batch, _: batch.hash_seed == 3)
+    batches = RerunBatches(Project("/nowhere", "p", "python", (".",), (), ()), executor, Limits())
+    known = Evidence(NAME, mixed=True, failing=VARIED, suspects=("hash seed 3",))
+    found = isolate(known, batches, lambda: False)
+    assert found is not None
+    assert found[0].cause == "hash seed 3"
+
+
 def test_a_save_ends_the_search_and_nothing_is_concluded() -> None:
     class Superseded(Pretending):
         def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:

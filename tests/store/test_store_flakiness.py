@@ -46,7 +46,21 @@ def broken(store: Store, number: int = 1, *, times: int = 1) -> None:
 def attempt(number: int = 1, outcome: Outcome = P, batch: str = "b1", round_: int = 0) -> Attempt:
     fault = Fault(FaultKind.TIMEOUT, "slow") if outcome is Outcome.FAULT else None
     conditions = Conditions("shuffled", 3, 1, "UTC", "clean", round_)
-    return Attempt(NAME, "rev1", batch, number, "rerun", outcome, 0.5, 9.0, "executor-1", 4, "why", fault, conditions)
+    return Attempt(
+        NAME,
+        "rev1",
+        batch,
+        number,
+        "rerun",
+        outcome,
+        0.5,
+        9.0,
+        "executor-1",
+        4,
+        "E   why\nt.py:1: boom",
+        fault,
+        conditions,
+    )
 
 
 def flaky_evidence() -> Evidence:
@@ -90,6 +104,7 @@ def test_every_attempt_is_kept_once_and_comes_back_newest_first(store: Store) ->
         "round": 1,
     }
     assert (found[2]["executor"], found[2]["revision"], found[2]["purpose"]) == ("executor-1", "rev1", "rerun")
+    assert found[0]["message"] == "why"
     assert store.attempts_of(NAME, limit=1) == found[:1]
     assert store.attempts_of("other") == []
 
