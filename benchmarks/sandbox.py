@@ -1,6 +1,6 @@
 """Measures what the sandbox costs a batch, and what it blocks.
 
-    python benchmarks/sandbox.py [--rounds 40] [--quick] [--json FILE]
+    python benchmarks/sandbox.py [--rounds 40] [--quick] [--json FILE] [--write-docs]
 
 The same small batch of a generated test runs again and again: confined in each tier that this machine offers, and not
 confined, in turn. What a tier costs is the median of the differences within a round. Then every attack of
@@ -28,6 +28,8 @@ from augment.records import Snapshot, content_hash
 from augment.seams import Batch
 
 BAR_MS = 15.0
+DOCS = Path(__file__).parent.parent / "docs" / "security.md"
+BEGIN, END = "<!-- attacks: begin -->", "<!-- attacks: end -->"
 NONE = "none"
 _ATTACKS = Path(__file__).parent.parent / "tests" / "security"
 _MODULE = "def double(number):\n    return 2 * number\n"
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40, help="batches of each kind (default: 40)")
     parser.add_argument("--quick", action="store_true", help="few rounds and no attacks")
     parser.add_argument("--json", type=Path, help="write the results to this file too")
+    parser.add_argument("--write-docs", action="store_true", help="put the attacks into docs/security.md")
     given = parser.parse_args()
     tiers = [mode for mode in ("namespaces", "landlock") if find_sandbox(mode).tier.value == mode]
     results = {
@@ -53,6 +56,8 @@ def main() -> None:
     if given.json is not None:
         given.json.write_text(text + "\n")
     _print(results)
+    if given.write_docs:
+        write_docs(results["attacks"])
     sys.exit(0 if _within(results) else 1)
 
 
@@ -129,7 +134,31 @@ def attacked(tier: str) -> dict[str, Any]:
         raise SystemExit(f"the attacks could not be run: {done.stderr[-2000:]}")
     told = json.loads(done.stdout.splitlines()[-1])
     through = [attack for attack, what in told["attacks"].items() if what["outcome"] not in ("failed", "fault")]
-    return {"attacks": len(told["attacks"]), "through": through, "changed_outside": told["changes"]}
+    return {
+        "attacks": len(told["attacks"]),
+        "through": through,
+        "changed_outside": told["changes"],
+        "ended_by": {attack: _ended_by(what) for attack, what in told["attacks"].items()},
+    }
+
+
+def _ended_by(what: dict[str, str]) -> str:
+    if what["outcome"] not in ("failed", "fault"):
+        return "**got through**"
+    if what["fault"]:
+        return what["fault"].partition(":")[0]
+    return "finds nothing"
+
+
+def write_docs(attacks: dict[str, dict[str, Any]]) -> None:
+    """Replace the table between the marks in docs/security.md."""
+    rows = [f"| attack | {' | '.join(attacks)} |", f"|---|{'---|' * len(attacks)}"]
+    names = [name for found in list(attacks.values())[:1] for name in found["ended_by"]]
+    rows += [f"| {name} | {' | '.join(found['ended_by'][name] for found in attacks.values())} |" for name in names]
+    text = DOCS.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    DOCS.write_text(before + BEGIN + "\n" + "\n".join(rows) + "\n" + END + after, encoding="utf-8")
 
 
 def _within(results: dict[str, Any]) -> bool:

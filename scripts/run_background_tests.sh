@@ -53,5 +53,6 @@ else
   ensure_venv
 fi
 
+ensure_bubblewrap
 say "watching $project (Ctrl-C to stop) ..."
 exec .venv/bin/python -m augment.launch "$project" --config-dir "$repository/config" "$@"

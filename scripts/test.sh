@@ -46,6 +46,7 @@ step() {
 ensure_venv dev
 say "checking the model (fetched once, kept in the user's cache) ..."
 ./scripts/setup_huggingface_models.sh
+ensure_bubblewrap
 ensure_chromium
 
 step "ruff check" .venv/bin/ruff check

@@ -132,6 +132,8 @@ class Ledger:
             return Fault(
                 FaultKind.OUTPUT_LIMIT, f"the test filled its temporary folder of {limit} bytes {detail}".strip()
             )
+        if kind == "processes":
+            return Fault(FaultKind.PROCESS_LIMIT, detail)
         if kind == "absent":
             # Inside the sandbox nobody can tell a file that is kept out of sight from one that never was.
             return Fault(FaultKind.SANDBOX_DENIAL, f"access to {detail}") if _exists(detail) else None

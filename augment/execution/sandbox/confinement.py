@@ -77,7 +77,11 @@ class TierConfinement:
             if self.sandbox.first_uid is not None:
                 scratch.chmod(0o711)  # batches become other users, and their folders lie below
             return list(command)
-        size = [] if self.sandbox.per_batch else ["--size", str(_temporary_bytes(None))]
+        size: list[str] = []
+        shared: list[str] = []
+        if not self.sandbox.per_batch:  # else each batch mounts its own
+            size = ["--size", str(_temporary_bytes(None))]
+            shared = ["--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm"]
         wrapped = [self.sandbox.bubblewrap, "--die-with-parent", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
         wrapped += ["--unshare-uts", "--unshare-cgroup-try"]
         if self.sandbox.first_uid is None:
@@ -86,7 +90,7 @@ class TierConfinement:
             wrapped += ["--cap-drop", "ALL"]
             for capability in _CAPABILITIES:
                 wrapped += ["--cap-add", capability]
-        wrapped += [*_system(), "--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/tmp"]
+        wrapped += [*_system(), "--proc", "/proc", "--dev", "/dev", *shared, *size, "--tmpfs", "/tmp"]
         if not scratch.is_relative_to("/tmp"):
             wrapped += [*size, "--tmpfs", str(scratch)]
         wrapped += _etc(scratch, self.sandbox.first_uid)
