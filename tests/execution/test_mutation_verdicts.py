@@ -354,6 +354,23 @@ def test_fixtures_of_a_module_meet_the_mutant(
     assert outcomes(tried.of("made", "arithmetic")) == {"killed"}  # only the clean-up sees it
 
 
+def test_each_mutant_has_its_own_empty_temporary_folder(
+    executor: LocalExecutor, write: Callable[[Mapping[str, str]], Path]
+) -> None:
+    tests = """
+        import pathlib, tempfile
+        from left import left
+
+        def test_left(tmp_path):
+            assert tmp_path.name == "test_left0"
+            assert tmp_path.parent.name == "pytest-0"
+            (tmp_path / "x").write_text("x")
+            left(1)
+        """
+    root = write({"left.py": "def left(a):\n    return a + 1 - 2 * 3\n", "test_left.py": tests})
+    assert outcomes(Tried(executor, root, "left.py").of("left", "number")) == {"survived"}
+
+
 def test_threads_of_the_project_make_every_run_fresh(
     executor: LocalExecutor, write: Callable[[Mapping[str, str]], Path]
 ) -> None:

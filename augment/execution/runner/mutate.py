@@ -1,4 +1,5 @@
-# ruff: noqa: B905 - zip has no `strict` in Python 3.9
+# Paths stay plain strings here, and zip has no `strict` in Python 3.9.
+# ruff: noqa: B905, PTH108
 """Mutants in the runner: the tests are collected once, then every mutant is tried in a fork of its own.
 
 In the fork the code of the one mutated function is replaced in memory, the tests that reach it run until one fails,
@@ -15,8 +16,10 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +49,7 @@ class MutationLoop:
         self._kills = {}  # type: dict[tuple[int, str], int]
         self._clean = {}  # type: dict[str, bool]
         self._failed = None  # type: str | None
+        self._temporary = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
@@ -61,6 +65,9 @@ class MutationLoop:
         for item in session.items:
             _prepare(item)
         self._swapper.find()
+        root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+        if root:
+            self._temporary = tempfile.mkdtemp(prefix="mutant-", dir=root)
         gc.collect()
         gc.freeze()  # what lies here now is the same for every mutant: no collection in a fork copies its pages
         for mutant in self._order["mutants"]:
@@ -132,6 +139,7 @@ class MutationLoop:
             os.close(reading)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child, signal.SIGKILL)  # what the tests started and left behind
+            _empty(self._temporary)
 
     def _live_and_die(self, writing: int, tests: list[str], apply: Callable[[], None]) -> None:
         status = 1
@@ -140,11 +148,20 @@ class MutationLoop:
             # Descriptors that a test starts programs with do not lead to this pipe; numbers it closes neither.
             pipe = os.dup2(writing, 190, inheritable=False) if writing != 190 else writing
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            self._own_temporary_folder()
             told = self._run(tests, apply, pipe)
             os.write(pipe, json.dumps(told).encode("ascii") + b"\n")
             status = 0
         finally:
             os._exit(status)
+
+    def _own_temporary_folder(self) -> None:
+        """What hundreds of mutants leave in temporary folders would add up: each begins with an empty one."""
+        if not self._temporary:
+            return
+        if os.environ.get("TMPDIR") == os.environ["PYTEST_DEBUG_TEMPROOT"]:
+            os.environ["TMPDIR"], tempfile.tempdir = self._temporary, None
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = self._temporary
 
     def _run(self, tests: list[str], apply: Callable[[], None], pipe: int) -> dict[str, Any]:
         try:
@@ -198,6 +215,16 @@ def _prepare(item: Any) -> None:
 
 
 # ----------------------------------------------------------------- the parent's side
+
+
+def _empty(folder: str) -> None:
+    if folder:
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
 
 
 def _await(child: int, reading: int, deadline: float, wall: float) -> dict[str, Any]:
