@@ -17,6 +17,7 @@ from augment.analysis.model import ChangedBlock
 from augment.analysis.source import Definition, Function, first_line, last_line, parse, same_tree, suites
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
+AGAIN = "#"
 SCOPE_MARKERS = (ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal)
 
 
@@ -71,9 +72,9 @@ class _Blocks:
             if name in after:
                 yield from self._definition(node, after[name], scope)
             else:
-                yield self._removed(node, scope, owner)
+                yield self._removed(node, scope, None if AGAIN in name else owner)
         for name, added in after.items():
-            if name not in before and not self._is_harmless(added, owner):
+            if name not in before and (AGAIN in name or not self._is_harmless(added, owner)):
                 yield ChangedBlock(0, 0, scope, on_import=True)
         yield from self._plain_statements(old, new, scope)
 
@@ -202,10 +203,15 @@ def _scope_facts(node: Function) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 def _by_name(body: list[ast.stmt]) -> dict[str, Definition]:
-    """Definitions that stand directly in a body under a name of their own (twice-defined names are left out)."""
-    nodes = [node for node in body if isinstance(node, Definition)]
-    times = Counter(node.name for node in nodes)
-    return {node.name: node for node in nodes if times[node.name] == 1}
+    """Definitions that stand directly in a body; a later one of the same name (overloads, setters) as ``name#2``."""
+    found: dict[str, Definition] = {}
+    times: Counter[str] = Counter()
+    for node in body:
+        if isinstance(node, Definition):
+            times[node.name] += 1
+            again = f"{AGAIN}{times[node.name]}" if times[node.name] > 1 else ""
+            found[node.name + again] = node
+    return found
 
 
 def _bound(body: list[ast.stmt]) -> frozenset[str]:

@@ -229,16 +229,16 @@ class _Chooser:
     # ----------------------------------------------------------------- tests and fixtures
 
     def _of_test_file(self, item: FileChange) -> Iterator[Pair]:
+        if self._is_provable(item):
+            for nodeid in _edited(item):
+                yield nodeid, f"new or redefined in {item.file}"
+            for block in item.blocks:
+                yield from self._of_block(item.file, block)
+            yield from self._unrecorded_importers(item)
+            return
         if item.state is not FileState.DELETED:
-            if self._is_provable(item):
-                for nodeid in _edited(item):
-                    yield nodeid, f"new or redefined in {item.file}"
-                for block in item.blocks:
-                    yield from self._of_block(item.file, block)
-            else:
-                yield item.file, f"{item.file} was {item.state}"
-        if item.blocks or item.state is not FileState.CHANGED:
-            yield from self._importers(item)
+            yield item.file, f"{item.file} was {item.state}"
+        yield from self._importers(item)
 
     def _is_provable(self, item: FileChange) -> bool:
         """Whether lines and names say which tests of a test module an edit concerns."""

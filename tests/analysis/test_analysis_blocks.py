@@ -162,3 +162,37 @@ def test_broken_text_is_a_syntax_error():
 def test_lines_are_mapped_across_a_change():
     moved = line_map("a\nb\nc\nd\n", "# new\na\nx\nc\nd\n")
     assert {line: moved.get(line) for line in (1, 2, 3, 4)} == {1: 2, 2: None, 3: 4, 4: 5}
+
+
+OVERLOADED = """\
+import typing as t
+
+class Signer:
+    @t.overload
+    def sign(self, a: int) -> int: ...
+
+    @t.overload
+    def sign(self, a: str) -> str: ...
+
+    def sign(self, a):
+        return a
+
+    @property
+    def name(self):
+        return self._name
+
+    @name.setter
+    def name(self, value):
+        self._name = value
+"""
+
+
+def test_a_body_of_a_name_that_is_defined_several_times_is_a_block_of_its_own():
+    assert blocks(OVERLOADED, OVERLOADED.replace("return a", "return a * 2")) == [(11, 11, "Signer.sign", False)]
+    assert blocks(OVERLOADED, OVERLOADED.replace("= value", "= value + 1")) == [(19, 19, "Signer.name", False)]
+
+
+def test_one_definition_more_or_less_of_a_name_may_be_seen_by_every_importer():
+    again = OVERLOADED + "\n    def sign(self, a):\n        return None\n"
+    assert any(block[3] for block in blocks(OVERLOADED, again))
+    assert any(block[3] for block in blocks(again, OVERLOADED))

@@ -265,3 +265,16 @@ def test_a_test_may_be_stood_for_by_its_function_class_and_file() -> None:
         "t.py",
     ]
     assert groups_of("t.py") == ["t.py"]
+
+
+def test_a_changed_test_of_a_module_that_others_import_concerns_those_that_ran_it() -> None:
+    files = FILES | {"tests/test_more.py": "from tests.test_cart import TestTotal\n"}
+    more = "tests/test_more.py::TestTotal::test_sum"
+    new = files | {CART: TEST_CART.replace("assert True", "assert 1")}
+    inherited = replace(
+        COVERAGE,
+        tests=dict(COVERAGE.tests) | {more: {}},
+        support=dict(COVERAGE.support) | {more: lines(cart_tests={16})},
+    )
+    change = compare(snapshot(files), snapshot(new), files.get, new.get, PROJECT, SourceIndex())
+    assert {item.nodeid for item in select_tests(change, inherited, [*TESTS, more], {})} == {SUM, more}
