@@ -89,6 +89,7 @@ class LocalExecutor:
         self._confinements = Confinements(sandbox, own_tests=confine_own_tests)
         self._shapes = ShapeMemory()
         self._interpreters: dict[str, tuple[InterpreterInfo, str]] = {}
+        self._probing = threading.Lock()
         self._tickets: dict[str, _Ticket] = {}
         self._active = 0
         self._closed = False
@@ -303,11 +304,12 @@ class LocalExecutor:
         )
 
     def _interpreter(self, path: str) -> tuple[InterpreterInfo, str]:
-        known = self._interpreters.get(path)
-        if known is None:
-            info = probe_interpreter(path)
-            known = self._interpreters[path] = (info, ensure_overlay(info, self._cache_dir))
-        return known
+        with self._probing:  # batches that begin together need one look, not one each
+            known = self._interpreters.get(path)
+            if known is None:
+                info = probe_interpreter(path)
+                known = self._interpreters[path] = (info, ensure_overlay(info, self._cache_dir))
+            return known
 
 
 def _existing(batch: Batch, cwd: str) -> tuple[list[str], list[str]]:

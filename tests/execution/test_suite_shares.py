@@ -82,6 +82,8 @@ def suite(make_project):
     return make_project(
         {
             "pytest.ini": "[pytest]\npython_files = test_*.py check.py\naddopts = --doctest-modules\n",
+            "conftest.py": "def pytest_ignore_collect(collection_path): return collection_path.name == 'test_no.py'\n",
+            "test_no.py": "def test_no(): pass\n",
             "lib/__init__.py": "",
             "lib/code.py": '"""\n>>> 1 + 1\n2\n"""\n',
             "test_big.py": """

@@ -38,6 +38,7 @@ class Share:
         self._files = {entry.partition("::")[0] for entry in self._names}
         self._seconds = {}  # type: dict[str, float]
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Any) -> Any:
         """Leave the files of other batches alone. A package's ``__init__.py`` is always needed."""
         path = str(collection_path)
