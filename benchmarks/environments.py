@@ -51,6 +51,12 @@ def copy_of(folder: Path, into: Path) -> Path:
     return Path(shutil.copytree(folder, into, ignore=ignored))
 
 
+def user_environ(**more: str) -> dict[str, str]:
+    """The environment of a user's shell: without what a test runner or a build image sets, such as no bytecode."""
+    ours = ("PYTEST_", "COV_", "PYTHONDONTWRITEBYTECODE")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **more}
+
+
 def median(values: Sequence[float]) -> float:
     """The middle value."""
     return quantile(values, 0.5)

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from environments import copy_of, environment, median, source_release
+from environments import copy_of, environment, median, source_release, user_environ
 from watched import Service
 
 PEERS = ("pytest==9.2.0", "pytest-xdist==3.8.0", "coverage==7.15.2")
@@ -75,7 +75,7 @@ def _writes(activity: dict[str, Any]) -> bool:
 def xdist(project: Path, python: Path, *prefix: str) -> Iterator[None]:
     """pytest-xdist with two workers, again and again."""
     loop = f'while :; do "{python}" -m pytest -q -n 2 -p no:cacheprovider >/dev/null 2>&1; done'
-    process = subprocess.Popen([*prefix, "sh", "-c", loop], cwd=project, start_new_session=True)
+    process = subprocess.Popen([*prefix, "sh", "-c", loop], cwd=project, env=user_environ(), start_new_session=True)
     try:
         time.sleep(SETTLE_S)
         yield

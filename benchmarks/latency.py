@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import queue
 import re
 import signal
@@ -30,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environments import copy_of, environment, quantile, source_release
+from environments import copy_of, environment, quantile, source_release, user_environ
 from watched import Service, quiet
 
 PEERS = ("pytest==9.2.0", "pytest-testmon==2.2.0", "pytest-watcher==0.6.3", "watchdog==6.0.0", "coverage==7.15.2")
@@ -126,7 +125,7 @@ class Watcher:
         self.process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environ(),
+            env=user_environ(PYTHONUNBUFFERED="1"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,16 +163,14 @@ def cold(subject: Subject, folder: Path, began: float, failed: bool) -> tuple[fl
     """When a bare cold pytest of the one test told its verdict, and when it had ended."""
     command = [str(subject.python), "-m", "pytest", "-v", "--color=no", "-p", "no:testmon", subject.nodeid]
     told = float("nan")
-    with subprocess.Popen(command, cwd=folder, env=_environ(), stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=user_environ(PYTHONUNBUFFERED="1"), stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         for raw in process.stdout:
             if _tells(raw.decode(errors="replace"), subject.nodeid, failed):
                 told = time.monotonic() - began
     return told, time.monotonic() - began
-
-
-def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}
 
 
 def _tells(line: str, nodeid: str, failed: bool) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from environments import user_environ
 
 Seen = tuple[float, str, dict[str, Any]]
 """(monotonic time of arrival, name of the event, its data)"""
@@ -45,7 +46,9 @@ class Service:
     def __enter__(self) -> Service:
         """Start; return once its dashboard answers and its event stream is open."""
         output = (self.logs / "output.txt").open("wb")
-        self._process = subprocess.Popen(self._command, stdout=output, stderr=output, start_new_session=True)
+        self._process = subprocess.Popen(
+            self._command, env=user_environ(), stdout=output, stderr=output, start_new_session=True
+        )
         deadline = time.monotonic() + 120
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ray
 
@@ -17,11 +18,14 @@ from augment.actors.naming import GENERATOR
 from augment.actors.pool import RayExecutor
 from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
-from augment.generation import GenerationPass, GenerationSettings
 from augment.records import CoverageReport, Lane, Project, Snapshot, Target
 from augment.seams import Engine
-from augment.serve.app import ServeEngine
 from augment.service import ModelState, Writer
+
+if TYPE_CHECKING:
+    # Loaded when there is something to write and a model to ask: Ray Serve alone takes 90 MB.
+    from augment.generation import GenerationSettings
+    from augment.serve.app import ServeEngine
 
 log = logging.getLogger("augment.generator")
 
@@ -80,6 +84,8 @@ class GeneratorActor(Shell):
         known = self._notebook.recall(MODEL_KEY) or {"state": "loading"}
         if known["state"] != "ready":
             return ModelState(known["state"])
+        from augment.serve.app import ServeEngine
+
         if self._engine is None or self._engine.model != known["name"]:
             self._engine = ServeEngine(known["name"])
         return ModelState("ready", self._engine)
@@ -97,6 +103,8 @@ class GeneratorActor(Shell):
         lane: Lane,
         should_stop: Callable[[], bool],
     ) -> int:
+        from augment.generation import GenerationPass
+
         started = time.monotonic()
         work = GenerationPass(
             self._project,

@@ -31,7 +31,6 @@ from augment.records import (
 )
 from augment.seams import Event
 from augment.service import state_folder
-from augment.store import KnownCopy, Reporter, Store
 
 CALL_TIMEOUT_S = 60.0
 """Longer than a restart of the actor takes; past it the caller is told instead of hanging."""
@@ -48,6 +47,8 @@ class ReporterActor(Shell):
 
     def __init__(self, root: str, log_dir: str, log_level: str) -> None:
         start_logging(Path(log_dir), REPORTER, log_level)
+        from augment.store import Reporter, Store  # here: its clients need no database
+
         folder = state_folder(Path(root))
         self._reporter = Reporter(
             Store(folder / "augment.db"), Path(root), folder / "results", tasks_md=Path(root) / "TASKS.md"
@@ -300,6 +301,8 @@ class CoordinatorNotebook(ReporterClient):
     """
 
     def __init__(self, namespace: str, owned: Collection[str] = ()) -> None:
+        from augment.store import KnownCopy
+
         super().__init__(namespace)
         self._owned = owned
         self._under_way: deque[Any] = deque()
