@@ -14,11 +14,9 @@ from augment.records import (
     Activity,
     Admission,
     AdmissionState,
-    Attempt,
     Control,
     CoverageReport,
     Decision,
-    Evidence,
     Finding,
     Job,
     JobState,
@@ -31,6 +29,7 @@ from augment.seams import Event
 from augment.store import tasks_md
 from augment.store.events import EventHub
 from augment.store.explained import why
+from augment.store.flaky_reporting import FlakyReporting
 from augment.store.known import ChangeLog, KnownChanges
 from augment.store.results import ResultFiles
 from augment.store.runs import fault_json
@@ -44,7 +43,7 @@ _SETTLE_S = 0.5
 T = TypeVar("T")
 
 
-class Reporter:
+class Reporter(FlakyReporting):
     """Implements ReportSink, ReportReader and Memory over one Store.
 
     Every sink call first makes its record durable, then publishes an event, then notes that the files are stale. A
@@ -168,11 +167,6 @@ class Reporter:
         self._store.add_tokens(model, prompt, completion)
         self._stale.set()
 
-    def attempts(self, attempts: Sequence[Attempt], evidence: Sequence[Evidence] = ()) -> None:
-        """Keep every execution of tests that ran more than once, and what they amount to."""
-        self._store.add_attempts(attempts, evidence)
-        self._stale.set()
-
     # ----------------------------------------------------------------------- beyond the seams
 
     def set_health(self, facts: Mapping[str, Any]) -> None:
@@ -212,37 +206,6 @@ class Reporter:
         """The newest verdicts of one test, newest first."""
         return self._store.history(nodeid, limit)
 
-    def attempts_of(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest executions of one test that were retries or reruns, newest first."""
-        return self._store.attempts_of(nodeid, limit)
-
-    def mixed_tests(self) -> list[str]:
-        """Known tests that have lately both passed and not passed on one revision."""
-        return self._store.mixed_tests()
-
-    def evidence(self) -> list[Evidence]:
-        """What is known of the flakiness of each test that was ever rerun."""
-        return self._store.evidence()
-
-    def content_changed(self, nodeids: Sequence[str]) -> None:
-        """Forget the evidence about tests (or test files) that changed, or whose code did, and end their mutes."""
-        for nodeid in self._store.content_changed(nodeids):
-            self._publish("flaky", {"nodeid": nodeid, "muted_until": None})
-
-    def mute(self, nodeid: str, until: float, by: str = "user") -> bool:
-        """Mute a test and announce it; False where that changed nothing."""
-        muted = self._store.mute(nodeid, until, by)
-        if muted:
-            self._publish("flaky", {"nodeid": nodeid, "muted_until": until})
-        return muted
-
-    def unmute(self, nodeid: str) -> bool:
-        """End a mute by a user's word and announce it; False where there was none."""
-        unmuted = self._store.unmute(nodeid)
-        if unmuted:
-            self._publish("flaky", {"nodeid": nodeid, "muted_until": None})
-        return unmuted
-
     # ----------------------------------------------------------------------- ReportReader
 
     def health(self) -> dict[str, Any]:
@@ -270,10 +233,6 @@ class Reporter:
     def tests(self) -> list[dict[str, Any]]:
         """Every known test with its newest verdict, by name."""
         return self._store.tests()
-
-    def flaky(self) -> list[dict[str, Any]]:
-        """Tests that are flaky or muted, the worst first."""
-        return self._store.flaky()
 
     def why(self, nodeid: str) -> dict[str, Any]:
         """Why a test was run or skipped of late, and what would select it; near names where it is not known."""
@@ -412,6 +371,9 @@ class Reporter:
 
     def _publish(self, name: str, data: Mapping[str, Any]) -> None:
         self._hub.publish(name, data)
+        self._stale.set()
+
+    def _changed(self) -> None:
         self._stale.set()
 
     def _publish_run(self, run_id: str) -> None:
