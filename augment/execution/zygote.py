@@ -50,6 +50,7 @@ class Zygote:
         self.refused: Mapping[str, str] = {}
         self._began_ns = time.time_ns()
         self._files: Sequence[FileTime] = ()
+        self._changed_early = False
         self.scratch = make_scratch(None, kind)
         self._lock = threading.Lock()
         self._children = 0
@@ -100,10 +101,11 @@ class Zygote:
         if told["unsafe"]:
             raise UnsafeForkError(told["unsafe"])
         self.refused, self._files = told["refused"], told["files"]
+        self._changed_early = any(int(time_ns) > self._began_ns for _, time_ns in self._files)
 
     def stale(self) -> bool:
         """Whether a file that it has loaded is another by now, or may have been while it was loaded."""
-        return any(int(time_ns) > self._began_ns for _, time_ns in self._files) or any_changed(self._files)
+        return self._changed_early or any_changed(self._files)
 
     def fork(self) -> ForkedRunner:
         """A child for one batch. Raises ZygoteLostError."""

@@ -206,7 +206,7 @@ class Reporter:
 
 
 class Thawing:
-    """Takes away what was ready for pytest's own start before code of the project can meet it."""
+    """Takes away what was ready for pytest's own start as soon as it has served."""
 
     def __init__(self, warm: Any) -> None:
         self._warm = warm
@@ -214,6 +214,11 @@ class Thawing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_load_initial_conftests(self) -> None:
         """The configuration is made and plugins are loaded; conftest files come next."""
+        self._warm.remove_early()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Fixtures of plugins are known; modules of the project come next."""
         self._warm.remove()
 
 

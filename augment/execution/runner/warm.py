@@ -5,24 +5,28 @@ Measured on one boltons test, from order to verdict (CPU time of the child): see
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import inspect
 import pathlib
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
 
 class WarmPytest:
-    """A pytest configuration that is set up as far as it goes without arguments, and what distributions say.
+    """A pytest configuration that is set up as far as it goes without arguments, what distributions say, and which
+    plugins hold fixtures.
 
-    Used for the first round of a batch. :meth:`install` puts it in place, :meth:`remove` takes it away again: once
-    pytest is configured, tests find everything as it was. Each part steps aside where pytest or the import system is
-    not what it was written for.
+    Used for the first round of a batch. :meth:`install` puts it in place; :meth:`remove_early` before code of the
+    project runs and :meth:`remove` before collection take it away again: tests find everything as it was. Each part
+    steps aside where pytest or the import system is not what it was written for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, search: FixtureSearch) -> None:
+        self._search = search
         self._pytest = importlib.import_module("_pytest.config")
         self._get_config = getattr(self._pytest, "get_config", None)
         self._config = _early_config(self._get_config)
@@ -31,6 +35,7 @@ class WarmPytest:
 
     def install(self) -> None:
         """Have the next pytest use what is ready."""
+        self._search.install()
         if self._config is not None:
             self._pytest.get_config = self._give_config  # type: ignore[attr-defined]
         if _only_standard_finders():
@@ -38,6 +43,11 @@ class WarmPytest:
 
     def remove(self) -> None:
         """Leave everything as it was. Idempotent."""
+        self._search.remove()
+        self.remove_early()
+
+    def remove_early(self) -> None:
+        """Leave all as it was that has served once pytest is configured."""
         if self._get_config is not None:
             self._pytest.get_config = self._get_config  # type: ignore[attr-defined]
         importlib.metadata.distributions = self._distributions
@@ -62,6 +72,74 @@ class WarmPytest:
                 yield from self._known[entry]
             else:
                 yield from self._distributions(path=[entry])
+
+
+class FixtureSearch:
+    """Which plugins hold no fixtures: pytest looks at every name of every plugin in each run (25 of 150 ms).
+
+    :meth:`watch` is around the empty run; from then on :meth:`install` has pytest pass over modules in which that run
+    found nothing.
+    """
+
+    def __init__(self) -> None:
+        fixtures = importlib.import_module("_pytest.fixtures")
+        self._manager = getattr(fixtures, "FixtureManager", None)
+        self._parse = getattr(self._manager, "parsefactories", None)
+        self._barren: dict[int, Any] = {}
+        """By identity; held, so that an identity stays what it is."""
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        """Learn from what pytest does meanwhile."""
+        search = self
+
+        def parse(manager: Any, *args: Any, **more: Any) -> Any:
+            before = _known_fixtures(manager)
+            result = search._parse(manager, *args, **more)  # type: ignore[misc]
+            holder = _holder(args, more)
+            if before is not None and before == _known_fixtures(manager) and isinstance(holder, types.ModuleType):
+                search._barren[id(holder)] = holder
+            return result
+
+        self._put(parse)
+        try:
+            yield
+        finally:
+            self.remove()
+
+    def install(self) -> None:
+        """Pass over what holds none."""
+        search = self
+
+        def parse(manager: Any, *args: Any, **more: Any) -> Any:
+            if id(_holder(args, more)) not in search._barren:
+                return search._parse(manager, *args, **more)  # type: ignore[misc]
+            return None
+
+        self._put(parse)
+
+    def remove(self) -> None:
+        """Leave everything as it was. Idempotent."""
+        self._put(self._parse)
+
+    def _put(self, parse: Any) -> None:
+        if self._parse is not None:
+            self._manager.parsefactories = parse  # type: ignore[union-attr]
+
+
+def _holder(args: Any, more: Any) -> Any:
+    return more.get("holder", args[0] if args else None)
+
+
+def _known_fixtures(manager: Any) -> int | None:
+    """How many fixtures a manager knows; None where this pytest keeps them in another way."""
+    places = ("_arg2fixturedefs", "_arg2node2fixturedefs", "_arg2nodeid2fixturedefs")
+    kept = [getattr(manager, place) for place in places if hasattr(manager, place)]
+    return sum(map(_leaves, kept)) if kept else None
+
+
+def _leaves(kept: Any) -> int:
+    return sum(map(_leaves, kept.values())) if isinstance(kept, dict) else len(kept)
 
 
 def _early_config(get_config: Any) -> Any:

@@ -28,7 +28,7 @@ from typing import Any
 from . import confine, process, session
 from .events import Emitter
 from .preload import import_ahead
-from .warm import WarmPytest
+from .warm import FixtureSearch, WarmPytest
 
 _DESCRIPTORS = 5
 """With each request: the child's socket, event pipe, output pipe, order pipe, black box."""
@@ -64,9 +64,11 @@ def main(control_fd: int, overlay: str) -> None:
     except ImportError as error:
         control.send(json.dumps({"unusable": str(error)}).encode())
         return
-    session.prime(overlay, wanted["root"])
+    search = FixtureSearch()
+    with search.watch():
+        session.prime(overlay, wanted["root"])
     preloaded, refused = import_ahead(wanted["modules"], wanted["vetted"])
-    prepared.warm = WarmPytest()
+    prepared.warm = WarmPytest(search)
     prepared.look_again()
     confine.prepare()
     _freeze()
