@@ -94,12 +94,10 @@ class Views:
         if actions is None:
             return "this dashboard only shows"
         try:
-            {
-                "accept": actions.accept,
-                "reject": actions.reject,
-                "mute": lambda nodeid: actions.mute(nodeid, None),
-                "unmute": actions.unmute,
-            }[verb](identifier)
+            if verb == "mute":
+                actions.mute(identifier, None)
+            elif verb in _VERBS:
+                getattr(actions, verb)(identifier)
         except AugmentError as error:
             return str(error)
         finally:

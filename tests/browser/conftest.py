@@ -52,6 +52,16 @@ class Review:
     def reject(self, admission_id: str) -> dict[str, Any]:
         return self._decide(admission_id, "rejected")
 
+    def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
+        from augment.service import muting
+
+        return muting.mute(self._reporter, nodeid, days)
+
+    def unmute(self, nodeid: str) -> dict[str, Any]:
+        from augment.service import muting
+
+        return muting.unmute(self._reporter, nodeid)
+
     def _decide(self, admission_id: str, state: str) -> dict[str, Any]:
         from augment.records import AdmissionState
 

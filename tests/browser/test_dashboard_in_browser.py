@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import dashboard_scene as scene
 import pytest
 
-from augment.records import Lane, Outcome, Run, Verdict
+from augment.records import Evidence, Lane, Outcome, Run, Verdict
 from augment.store import Reporter
 
 HOSTILE = (
@@ -115,6 +115,20 @@ def test_a_held_test_is_read_and_accepted(page: Any, url: str, reporter: Reporte
     page.locator("#view-test .chip.good", has_text="kept").wait_for()
     assert page.get_by_role("button", name="Accept").count() == 0
     assert reporter.admission("adm-0").state == "kept"
+
+
+def test_a_flaky_test_is_read_and_muted(page: Any, url: str, reporter: Reporter) -> None:
+    scene.history(reporter, time.time())
+    nodeid = next(test["nodeid"] for test in reporter.tests() if test["outcome"] == "passed")
+    reporter.attempts([], [Evidence(nodeid, 9, 3, mixed=True, cause="hash seed 1", score=0.25, is_flaky=True)])
+    open_page(page, url)
+    page.get_by_role("tab", name="Flaky").click()
+    page.locator("#view-flaky a.row", has_text=nodeid.rpartition("::")[2]).click()
+    page.get_by_role("button", name="Mute", exact=True).click()
+    page.get_by_role("button", name="Unmute").wait_for()
+    assert "hash seed 1" in page.locator("#view-flaky-test").inner_text()
+    assert reporter.flaky()[0]["muted"]
+    assert "flaky=" in page.url
 
 
 def test_what_a_person_opened_stays_open_while_the_page_refreshes(page: Any, url: str, reporter: Reporter) -> None:
