@@ -114,7 +114,7 @@ class Writer:
     def step(self) -> bool:
         """Do one pass if there is anything to do; False when there was nothing."""
         if reason := self._held_back():
-            self._say(f"waiting: {reason}")
+            self._say(f"waiting: {reason}", about=f"waiting: {reason.partition(' at ')[0]}")
             return False
         model = self._model()
         if model.state == "loading":
@@ -196,9 +196,10 @@ class Writer:
 
         return should_stop
 
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
+    def _say(self, text: str, about: str = "") -> None:
+        """Say what is done, once; ``about`` is the part of it whose change is worth another word."""
+        if (about or text) != self._said:
+            self._said = about or text
             log.info("%s", text)
             self._notebook.activity(Activity("generator", text, self._clock()))
 
