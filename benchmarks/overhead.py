@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from environments import median
+from environments import median, user_environ
 from watched import Service
 
 MODULES_A_PACKAGE = 100
@@ -140,9 +140,14 @@ def start_control(service: Service, actors: int) -> tuple[subprocess.Popen[str],
     """One empty driver and as many empty actors, in the same Ray."""
     address = json.loads((service.project / ".augment" / "service.json").read_text())["ray_address"]
     command = [sys.executable, "-c", EMPTY_DRIVER, address, str(actors)]
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    # As the service itself joins an embedded Ray: bound to loopback, without a token.
+    environ = user_environ(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0")
+    errors = (service.logs / "control.txt").open("wb")
+    driver = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert driver.stdout is not None
     pids = [int(pid) for pid in driver.stdout.readline().split()]
+    if not pids:
+        raise SystemExit(f"the empty actors did not start; see {service.logs / 'control.txt'}")
     return driver, [psutil.Process(pid) for pid in (driver.pid, *pids)]
 
 
