@@ -36,18 +36,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalExecutor]:
         executor.close()
 
 
-def _zygotes() -> list[int]:
-    return [child.pid for child in psutil.Process().children() if "zygote" in _command(child)]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []  # gone meanwhile
-
-
-def _wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def _wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited in vain"
@@ -77,7 +66,7 @@ def test_batches_share_a_parent_and_no_state(make_project, warm):
     )
     first, second = (warm.run(batch(root)).verdicts[0].output.split("stdout call -----\n")[1].split() for _ in range(2))
     assert first[0] == second[0]
-    assert int(first[0]) in _zygotes()
+    assert int(first[0]) != os.getpid()
     assert first[1] == second[1] == "x"
     assert first[2] != second[2]
     assert first[4] == str(root)
@@ -255,54 +244,66 @@ def test_where_forking_is_not_safe_fresh_processes_run_the_batches(make_project,
     assert told == ["2 threads run after the imports"]
 
 
+TELLS_PARENT = {"test_it.py": "import os\ndef test_it(): print(os.getppid(), os.environ.get('MINE')); assert False\n"}
+
+
+def _parent_and_variable(executor: LocalExecutor, root: Path, **more: int) -> tuple[int, str]:
+    said = executor.run(batch(root, **more)).verdicts[0].output.split("stdout call -----\n")[1].split()
+    return int(said[0]), said[1]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_warm_processes_are_let_go_when_nothing_asks_for_them(make_project):
-    root = make_project({"test_it.py": "def test_it(): pass\n"})
-    before = set(_zygotes())
+    root = make_project(TELLS_PARENT)
     executor = LocalExecutor(1, source=ForkingRunners(idle_s=0.4))
     try:
-        for _ in range(2):
-            executor.run(batch(root, hash_seed=1))
-        _wait_for(lambda: set(_zygotes()) <= before)
-        assert outcomes(executor.run(batch(root, hash_seed=1))) == {"test_it": "passed"}
+        parents = [_parent_and_variable(executor, root, hash_seed=1)[0] for _ in range(2)]
+        assert parents[0] == os.getpid()
+        assert parents[1] != os.getpid()
+        _wait_for(lambda: not _lives(parents[1]))
+        assert _parent_and_variable(executor, root, hash_seed=1)[0] not in parents
     finally:
         executor.close()
 
 
 def test_a_stale_warm_process_is_rebuilt_before_it_is_asked_for(make_project, monkeypatch):
-    root = make_project({"test_it.py": "import os\ndef test_it(): print(os.environ['OF_THE_USER']); assert False\n"})
-    monkeypatch.setenv("OF_THE_USER", "old")
-    before = set(_zygotes())
+    root = make_project(TELLS_PARENT)
+    monkeypatch.setenv("MINE", "old")
     executor = LocalExecutor(1, source=ForkingRunners(idle_s=2.0))
     try:
-        executor.run(batch(root))
-        (old,) = set(_zygotes()) - before
-        monkeypatch.setenv("OF_THE_USER", "new")
-        _wait_for(lambda: old not in _zygotes() and set(_zygotes()) - before)
-        assert "new" in executor.run(batch(root)).verdicts[0].output
+        old, variable = _parent_and_variable(executor, root)
+        assert variable == "old"
+        monkeypatch.setenv("MINE", "new")
+        _wait_for(lambda: not _lives(old))
+        assert _parent_and_variable(executor, root)[1] == "new"
     finally:
         executor.close()
 
 
 def test_only_so_many_warm_processes_are_kept(make_project):
-    root = make_project({"test_it.py": "def test_it(): pass\n"})
-    before = set(_zygotes())
+    root = make_project(TELLS_PARENT)
     executor = LocalExecutor(1, source=ForkingRunners(most=2))
     try:
-        for seed in (0, 0, 1, 1, 2, 2, 3):
-            executor.run(batch(root, hash_seed=seed))
-        _wait_for(lambda: len(set(_zygotes()) - before) == 2)
+        parents = [_parent_and_variable(executor, root, hash_seed=seed)[0] for seed in (0, 0, 1, 1, 2, 2)][1::2]
+        assert len(set(parents)) == 3
+        _wait_for(lambda: not _lives(parents[0]))
+        assert all(_lives(parent) for parent in parents[1:])
     finally:
         executor.close()
 
 
-def test_a_stopped_warm_process_does_not_stop_the_executor(make_project):
-    root = make_project({"test_it.py": "def test_it(): pass\n"})
+def test_a_killed_warm_process_does_not_stop_the_executor(make_project):
+    root = make_project(TELLS_PARENT)
     executor = LocalExecutor(1, source=ForkingRunners())
     try:
-        before = set(_zygotes())
-        executor.run(batch(root))
-        (zygote,) = set(_zygotes()) - before
-        os.kill(zygote, signal.SIGKILL)
-        assert outcomes(executor.run(batch(root))) == {"test_it": "passed"}
+        killed = _parent_and_variable(executor, root)[0]
+        os.kill(killed, signal.SIGKILL)
+        assert _parent_and_variable(executor, root)[0] != killed
     finally:
         executor.close()
