@@ -41,6 +41,7 @@ def batch_environment(
         seen |= {
             "HOME": str(scratch / HOME),
             "TMPDIR": str(scratch),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(scratch / "hypothesis"),
             "TERM": "dumb",
             "USER": "augment",
             "LOGNAME": "augment",

@@ -71,6 +71,14 @@ def set_environment(wanted: dict[str, str]) -> None:
         time.tzset()
 
 
+def settle_hypothesis(folder: str) -> None:
+    """Have Hypothesis keep its examples where it would if it were imported in ``folder``, and not where it was."""
+    configuration = sys.modules.get("hypothesis.configuration")
+    if configuration is not None:
+        chosen = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY")
+        configuration.set_hypothesis_home_dir(chosen or os.path.join(folder, ".hypothesis"))
+
+
 def vary_after_fork() -> None:
     """Give this process randomness of its own; the standard library's own generator is seeded by the fork itself."""
     numpy_random = sys.modules.get("numpy.random")

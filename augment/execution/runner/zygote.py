@@ -22,6 +22,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -151,6 +152,10 @@ class Zygote:
             os.dup2(order, 0)
             os.close(order)
             self._start(events, box)
+        except BaseException:
+            traceback.print_exc()  # to the batch's output: nobody else would hear of it
+            sys.stderr.flush()
+            raise
         finally:
             os._exit(70)
 

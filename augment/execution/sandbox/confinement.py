@@ -42,9 +42,9 @@ _SETTINGS_OF_PYTEST = (
 _CAPABILITIES = (
     "CAP_SYS_ADMIN", "CAP_NET_ADMIN",  # namespaces for each batch, and loopback in them
     "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_KILL",  # the batch's user
-    "CAP_DAC_OVERRIDE",  # packages below a closed folder
+    "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH",  # packages below a closed folder, own tests in a closed project
 )  # fmt: skip
-"""What the warm process keeps where Augment is root. A batch keeps none of them."""
+"""What the warm process keeps where Augment is root. Of these a batch keeps the last at most."""
 
 _next = count(os.getpid())
 _next_lock = threading.Lock()
@@ -117,7 +117,7 @@ class TierConfinement:
             "namespaces": self.sandbox.per_batch,
             "user_namespace": self.sandbox.user_namespace,
             "user": user,
-            "keep_search": user is not None and not alone and not self._open_to_all(cwd),
+            "keep_search": user is not None and not self._open_to_all(cwd),
             "tmpfs": self._tmpfs(scratch, limits) if self.sandbox.per_batch else [],
             "binds": [*self._hidden(scratch), *([str(cwd)] if cwd else [])] if self.sandbox.per_batch else [],
             "folders": [str(scratch), str(scratch / "home")],
@@ -186,7 +186,11 @@ class TierConfinement:
         return [(path, "read") for path in reads] + [(path, "write") for path in writes]
 
     def _open_to_all(self, cwd: Path | None) -> bool:
-        """Whether any user can reach what a batch must read."""
+        """Whether any user can read what a batch must read, once it is where the tier shows it."""
+        if self.sandbox.tier is Tier.NAMESPACES:
+            # Folders on the way are made anew inside, and private copies are readable for all.
+            own = [] if cwd is None or is_inside(str(cwd), [self.place.copies]) else [cwd]
+            return not own and all(Path(path).stat().st_mode & 0o004 for path in self.place.reads)
         paths = [*self.place.reads, *([str(cwd)] if cwd else [])]
         return all(_reachable(Path(path)) for path in paths)
 
