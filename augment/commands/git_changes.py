@@ -9,7 +9,7 @@ from pathlib import Path
 
 from augment.analysis import compare, decode_source, discover_project, select_tests, take_snapshot
 from augment.errors import ProjectError
-from augment.records import CoverageReport, FileCoverage, Project, Snapshot, content_hash
+from augment.records import Coverage, CoverageReport, FileCoverage, Project, Snapshot, content_hash
 from augment.store import Store, StoreError
 
 
@@ -47,8 +47,10 @@ def affected_tests(project: Project, reference: str) -> Affected:
         discover_project(root, project.interpreter),
     )
     selected = select_tests(change, _whole_files(coverage, changed, root, reference), list(outcomes), outcomes)
-    # Recorded tests may be gone by now: one that is would be reported as not found.
-    there = tuple(item.nodeid for item in selected if (root / item.nodeid.partition("::")[0]).exists())
+    # Recorded tests may be gone by now: of a test module that changed all run, and deleted ones are left out.
+    files = {item.nodeid: item.nodeid.partition("::")[0] for item in selected}
+    wanted = [file if file in changed else nodeid for nodeid, file in files.items() if (root / file).exists()]
+    there = tuple(dict.fromkeys(wanted))
     return Affected(there, f"{len(changed)} files changed since {reference}")
 
 
@@ -63,11 +65,14 @@ def _whole_files(coverage: CoverageReport, changed: set[str], root: Path, refere
         for file, text in lengths.items()
         if text is not None
     }
-    tests = {
-        nodeid: {file: whole.get(file, part) if part else part for file, part in parts.items()}
-        for nodeid, parts in coverage.tests.items()
-    }
-    return replace(coverage, tests=tests)
+
+    def widened(of_tests: Mapping[str, Coverage]) -> dict[str, Coverage]:
+        return {
+            nodeid: {file: whole.get(file, part) if part and nodeid else part for file, part in parts.items()}
+            for nodeid, parts in of_tests.items()
+        }
+
+    return replace(coverage, tests=widened(coverage.tests), support=widened(coverage.support))
 
 
 def _recorded(root: Path) -> tuple[CoverageReport, Mapping[str, str]] | None:
