@@ -257,8 +257,8 @@ class ForkingRunners:
         for warm in spare:
             warm.zygote.add_done_callback(_retire)
         for kind in kept:
-            if _is_users(kind):
-                self._warm_for(kind)
+            if _is_users(kind) and self._warm_for(kind) is not None:
+                self._plan_better(kind)  # after new packages: what is imported ahead was not tried with them
 
     def _may_idle(self, kind: RunnerKind) -> float:
         return self._idle_s * (_USERS_LONGER if _is_users(kind) else 1)
