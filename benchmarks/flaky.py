@@ -227,12 +227,14 @@ Outcomes = dict[str, set[str]]
 
 
 def measure(tool: str, folder: Path, python: Path, options: argparse.Namespace) -> Found:
-    shutil.rmtree(Path(tempfile.gettempdir()) / "augment-benchmark-cache-of-a-test", ignore_errors=True)
+    left_behind = Path(tempfile.gettempdir()) / "augment-benchmark-cache-of-a-test"
+    shutil.rmtree(left_behind, ignore_errors=True)
     root = folder / tool.replace(" ", "-")
     write_project(root, options.stable)
     began = time.monotonic()
     flipped, executions, causes = TOOL_RUNS[tool](root, python, options.reruns)
     seconds = time.monotonic() - began
+    shutil.rmtree(left_behind, ignore_errors=True)
     names = {f"{file}::{test}": kind for kind, (file, test, _) in PLANTED.items()}
     kinds = [kind for nodeid, kind in names.items() if nodeid in flipped]
     false_marks = sum(1 for nodeid in flipped if "test_stable_" in nodeid)
