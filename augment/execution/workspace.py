@@ -45,6 +45,9 @@ class Workspace:
         a file of the project has other bytes by now, and :class:`ProjectError` when the folder cannot be written.
         """
         try:
+            if not self.folder.exists():  # or somebody has deleted it meanwhile
+                self._held.clear()
+                self._laid.clear()
             _make_folder(self.folder.parent, 0o700)  # the files in it are readable for the users that batches become
             _make_folder(self.folder)
             wanted = snapshot.files.keys() - laid_over.keys()
@@ -57,6 +60,7 @@ class Workspace:
                     self._held.pop(path, None)
                     self._copy(project_root, path, content)
             for path, text in laid_over.items():
+                self._held.pop(path, None)
                 self._write(path, text.encode())
             self._laid = set(laid_over)
         except OSError as error:

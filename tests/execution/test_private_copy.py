@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,42 @@ def test_new():
     order = {"private": True, "snapshot": snapshot(root), "files": {"test_new.py": test}, "trusted": False}
     assert outcomes(run(root, "test_new.py", **order)) == {"test_new": "passed"}
     assert sys.executable
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_copy_that_nobody_could_write_is_brought_up_to_date_without_a_search(make_project, tmp_path):
+    root = make_project(THING)
+    workspace = Workspace(tmp_path / "work" / "copy")
+    workspace.sync(root, snapshot(root), {"tests/test_new.py": "first"})
+    workspace.touched = False
+    (root / "thing.py").write_text("VALUE = 2\n")
+    (root / "data/names.txt").unlink()
+    workspace.sync(root, snapshot(root), {"tests/other/test_new.py": "second"})
+    expected = {"thing.py": "VALUE = 2\n", "test_thing.py": THING["test_thing.py"], "tests/other/test_new.py": "second"}
+    assert _files(workspace.folder) == expected
+    assert not (workspace.folder / "data").exists()
+    workspace.sync(root, snapshot(root), {"thing.py": "VALUE = 5\n"})
+    workspace.sync(root, snapshot(root), {})
+    assert (workspace.folder / "thing.py").read_text() == "VALUE = 2\n"
+
+
+def test_a_copy_that_somebody_deleted_is_made_anew(make_project, tmp_path):
+    root = make_project(THING)
+    workspace = Workspace(tmp_path / "work" / "copy")
+    workspace.sync(root, snapshot(root), {})
+    workspace.touched = False
+    shutil.rmtree(workspace.folder.parent)
+    workspace.sync(root, snapshot(root), {})
+    assert _files(workspace.folder) == THING
+
+
+def test_a_copy_is_readable_for_other_users_behind_a_folder_that_is_shut(make_project, tmp_path):
+    root = make_project(THING)
+    (root / "thing.py").chmod(0o600)
+    workspace = Workspace(tmp_path / "work" / "copy")
+    workspace.sync(root, snapshot(root), {})
+    assert (workspace.folder / "thing.py").stat().st_mode & 0o777 == 0o644
+    assert workspace.folder.parent.stat().st_mode & 0o777 == 0o700

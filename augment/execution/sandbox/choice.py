@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from augment.execution.interpreter import InterpreterInfo
@@ -17,7 +18,7 @@ class Confinements:
     def __init__(self, mode: SandboxMode | str = SandboxMode.AUTO, *, own_tests: bool = False) -> None:
         self._mode = SandboxMode(mode)
         self._own_tests = own_tests
-        self._made: dict[tuple[str, str, Path, str], TierConfinement] = {}
+        self._made: dict[tuple[str, str, Path, str, int], TierConfinement] = {}
 
     def confines(self, *, trusted: bool) -> bool:
         """Whether batches of this trust are kept in a sandbox."""
@@ -31,9 +32,10 @@ class Confinements:
         with suppress(OSError):  # where nothing can be written there will be no private copy either
             copies.mkdir(parents=True, exist_ok=True)
         shown = root if trusted else ""
-        key = (info.path, overlay, copies, shown)
+        inode = copies.stat().st_ino if copies.is_dir() else 0
+        key = (info.path, overlay, copies, shown, inode)
         if key not in self._made:
-            place = Place.of(info, overlay, str(copies), root)
+            place = replace(Place.of(info, overlay, str(copies), root), copies_inode=inode)
             if shown:
                 place = place.also(shown)
             self._made[key] = TierConfinement(require_sandbox(self._mode), place)

@@ -47,6 +47,8 @@ class Place:
     reads: tuple[str, ...]
     links: tuple[tuple[str, str], ...] = ()
     copies: str = ""
+    copies_inode: int = 0
+    """Of which folder the copies are shown: when it is made anew, a process that shows the old one is of no use."""
 
     @classmethod
     def of(cls, info: InterpreterInfo, overlay: str, copies: str = "", root: str = "") -> Place:
