@@ -46,6 +46,19 @@ class Prepared:
     python: Path
 
 
+_WERKZEUG = (
+    *("tests/middleware", "tests/multipart", "tests/sansio", "tests/test_datastructures.py", "tests/test_debug.py"),
+    *("tests/test_exceptions.py", "tests/test_formparser.py", "tests/test_http.py", "tests/test_internal.py"),
+    *("tests/test_local.py", "tests/test_routing.py", "tests/test_security.py", "tests/test_send_file.py"),
+    *(
+        "tests/test_test.py",
+        "tests/test_urls.py",
+        "tests/test_utils.py",
+        "tests/test_wrappers.py",
+        "tests/test_wsgi.py",
+    ),
+)
+
 SUBJECTS = {
     subject.name: subject
     for subject in (
@@ -77,7 +90,8 @@ SUBJECTS = {
         Subject(
             "werkzeug==3.1.9",
             ("cffi", "cryptography", "ephemeral-port-reserve", "pytest-timeout", "watchdog"),
-            "servers in subprocesses, session fixtures, conftest trees",
+            "conftest trees, parametrised classes; without test_serving.py, whose reloader can hang plain pytest",
+            args=_WERKZEUG,
         ),
         Subject(
             "httpx==0.28.1",
@@ -95,6 +109,7 @@ SUBJECTS = {
                 "pyyaml",
                 "trio",
                 "pytest-codspeed",
+                "opentelemetry-sdk",
             ),
             "anyio plugin, strict config and markers, xfail_strict",
         ),
