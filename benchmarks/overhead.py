@@ -65,7 +65,7 @@ class Empty:
         import os
         return os.getpid()
 actors = [ray.remote(Empty).options(num_cpus=0).remote() for _ in range(int(sys.argv[2]))]
-print(*ray.get([actor.pid.remote() for actor in actors]), flush=True)
+print("pids:", *ray.get([actor.pid.remote() for actor in actors]), flush=True)
 time.sleep(100000)
 """
 
@@ -145,7 +145,8 @@ def start_control(service: Service, actors: int) -> tuple[subprocess.Popen[str],
     errors = (service.logs / "control.txt").open("wb")
     driver = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert driver.stdout is not None
-    pids = [int(pid) for pid in driver.stdout.readline().split()]
+    told = next((line for line in driver.stdout if line.startswith("pids:")), "")  # Ray may say something first
+    pids = [int(pid) for pid in told.split()[1:]]
     if not pids:
         raise SystemExit(f"the empty actors did not start; see {service.logs / 'control.txt'}")
     return driver, [psutil.Process(pid) for pid in (driver.pid, *pids)]
