@@ -43,6 +43,9 @@ QUIET_S = 0.1
 LONGEST_BURST_S = 3.0
 """A tool that goes on for longer than this has its work looked at in between."""
 
+LONGEST_CHECKOUT_S = 30.0
+"""The same while git holds its index and many files change: that is one switch of branches, however long it takes."""
+
 LONGEST_LOCK_S = 0.5
 """Git holds its index while it writes files, for milliseconds; an editor that it has open for a commit message may make
 it hold it for minutes, and saves must not wait for that."""
@@ -151,7 +154,10 @@ class Watcher:
         """Where git or another tool is in the middle of changing many files, gather what else it changes."""
         began = quiet_since = time.monotonic()
         lock = index_lock(self._root)
-        while not self._stopping.is_set() and time.monotonic() - began < LONGEST_BURST_S:
+        while not self._stopping.is_set():
+            longest = LONGEST_CHECKOUT_S if lock.exists() else LONGEST_BURST_S
+            if time.monotonic() - began > longest:
+                return
             if len(changes.paths) > MANY_PATHS:
                 more = source.wait(QUIET_S)
                 quiet_since = time.monotonic() if more else quiet_since
