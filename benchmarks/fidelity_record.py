@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 from pathlib import Path
 from typing import Any
 
-_REPORT = Path(os.environ["FIDELITY_REPORT"])
-"""Read once: a test may replace the environment."""
+_REPORT = os.open(os.environ["FIDELITY_REPORT"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+"""Opened once, and written without pathlib: a test may replace the environment, or the name of the system."""
 _SEEN: dict[str, Any] = {"root": "", "cwd": str(Path.cwd())}
 
 
@@ -37,12 +38,12 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 def _name(nodeid: str) -> str:
+    if _SEEN["root"] == _SEEN["cwd"]:
+        return nodeid
     path, mark, rest = nodeid.partition("::")
-    moved = os.path.relpath(Path(_SEEN["root"]) / path, _SEEN["cwd"])
-    return moved.replace(os.sep, "/") + mark + rest
+    return posixpath.relpath(posixpath.join(_SEEN["root"], path), _SEEN["cwd"]) + mark + rest
 
 
 def _note(**record: Any) -> None:
     if not _SEEN.get("worker"):
-        with _REPORT.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        os.write(_REPORT, (json.dumps(record) + "\n").encode())
