@@ -54,6 +54,12 @@ SECTIONS = (
         ("selection.py",),
     ),
     Section(
+        "recording",
+        "What recording costs",
+        "Verdicts never wait for it by more than a tenth: where it costs more, it follows behind them.",
+        ("recording.py",),
+    ),
+    Section(
         "suites",
         "Whole suites",
         "Two executors take at most 0.8 times the wall time of `pytest -n 2` (xdist).",
