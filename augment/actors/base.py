@@ -10,6 +10,8 @@ from typing import Any
 
 import ray
 
+from augment.priority import lower_session, own_session
+
 log = logging.getLogger("augment.actors")
 
 
@@ -37,7 +39,13 @@ def end_with_threads() -> None:
 
 
 def step_back() -> None:
-    """Have the calling thread, and threads that it starts, leave the processor to whatever a person waits for."""
+    """Have this actor leave the processor to whatever a person waits for.
+
+    Its process gets a session of its own, lowered against all others; within it the calling thread, and threads that it
+    starts, yield to those that answer calls.
+    """
+    if own_session():
+        lower_session(19)
     with contextlib.suppress(OSError):
         os.nice(19 - os.nice(0))
 

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 
+from augment.priority import lower_session
+
 
 def end_with_parent() -> None:
     """Have the kernel end this process when its parent dies, even by ``kill -9``. Linux only; elsewhere a no-op."""
@@ -19,8 +21,11 @@ def end_with_parent() -> None:
 def be_nice(niceness: int) -> None:
     """Raise this process's niceness to ``niceness``, where the system lets us; it is never lowered.
 
-    At 19 it runs only while nobody else wants the core, where the system knows such a thing.
+    At 19 it runs only while nobody else wants the core, where the system knows such a thing, and so does the session
+    that it leads.
     """
+    if niceness >= 19:
+        lower_session(19)
     with contextlib.suppress(OSError):
         os.nice(max(0, niceness - os.nice(0)))
         if niceness >= 19 and hasattr(os, "SCHED_IDLE"):

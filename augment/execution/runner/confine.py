@@ -114,7 +114,8 @@ def _move_into_namespaces(c: Any, spec: dict[str, Any], kept: set[int]) -> None:
         _stand_outside(child, init, waited)
     os.close(leash)
     c.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    os.setsid()
+    # A group, not a session: a new session would stand beside the user's work with full weight (autogroups).
+    os.setpgid(0, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     _mount(c, spec)
     _bring_up_loopback()

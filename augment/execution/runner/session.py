@@ -121,6 +121,7 @@ def prime(overlay: str, root: str = "") -> None:
 
 def _obey(order: dict[str, Any], emitter: Emitter, box: int, prepared: Prepared) -> None:
     blackbox.dump_stacks_on_signal(box)
+    process.lower_session(order["nice"])
     if order["sandbox"] is not None and not _confined(order["sandbox"], emitter, box):
         return
     process.set_environment(order["environment"])
