@@ -78,7 +78,7 @@ def executor(root: Path) -> Iterator[RayExecutor]:
         ]
         held += [
             ExecutorActor.options(**actor_options(executor_part(slot), NAMESPACE, node)).remote(
-                slot, project, "off", False, *logs
+                slot, project, "off", False, 2**30, *logs
             )
             for slot in range(2)
         ]
