@@ -39,8 +39,8 @@ INTRODUCTION = """\
 
 Made by `python benchmarks/fidelity.py --write-docs`: the own test suites of real releases, run by plain pytest and by
 Augment in the same environment and compared test by test. Each release is run through Augment as one batch, cut for two
-executors, and with coverage recorded as the service does; *compared* counts each of these. A test is *unsteady* when
-plain pytest itself did not decide it the same way each time.
+executors, and with coverage recorded as the service does, or in those of these three ways that fitted the time;
+*compared* counts each. A test is *unsteady* when plain pytest itself did not decide it the same way each time.
 
 """
 CLOSING = """

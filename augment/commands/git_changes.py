@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,13 +81,10 @@ def _recorded(root: Path) -> tuple[CoverageReport, Mapping[str, str]] | None:
     if not path.exists():
         return None
     try:
-        store = Store(path)
+        with closing(Store(path)) as store:
+            coverage, outcomes = store.known_coverage(), store.latest_outcomes()
     except StoreError:
         return None  # held by the running service
-    try:
-        coverage, outcomes = store.known_coverage(), store.latest_outcomes()
-    finally:
-        store.close()
     return (coverage, outcomes) if coverage.tests else None
 
 

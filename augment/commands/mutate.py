@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -31,6 +31,7 @@ from augment.execution import (
     find_sandbox,
     mutants_of,
     plan_orders,
+    require_sandbox,
     sample_mutants,
     share_out,
     split_batch,
@@ -163,7 +164,7 @@ def _run(
         mutants = sample_mutants(mutants, sample, seed)
     at_once = settings.max_concurrent or os.cpu_count() or 1
     # A mutant may do what its function never did: it is kept from the rest of the machine where that can be.
-    trusted = not find_sandbox(settings.sandbox).runs_generated_tests or settings.sandbox == "off"
+    trusted = _with_users_rights(settings.sandbox)
     batch = Batch(
         id=new_id("batch"),
         root=project.root,
@@ -190,6 +191,21 @@ def _run(
         verdicts = audit_mutants(executor, orders, at_once, lambda _verdict: display.update(task, advance=1))
     by_id = {verdict.mutant: verdict for verdict in verdicts}
     return Audit(mutants, [by_id[mutant.id] for mutant in mutants], len(measured.seconds), time.monotonic() - began)
+
+
+def _with_users_rights(sandbox: str) -> bool:
+    """Whether mutants run unconfined: because the user says so, or because the machine offers nothing, which is said.
+
+    Raises SandboxError where a tier that was asked for by name cannot be had.
+    """
+    if sandbox == "off":
+        return True
+    if sandbox != "auto":
+        require_sandbox(sandbox)
+    found = find_sandbox(sandbox)
+    if not found.runs_generated_tests:
+        Console(stderr=True).print(f"mutants run with your own rights: {found.describe()}", soft_wrap=True)
+    return not found.runs_generated_tests
 
 
 def _mutants(project: Project, targets: Sequence[Target]) -> list[Mutant]:
@@ -229,6 +245,8 @@ def _measure(executor: LocalExecutor, project: Project, batch: Batch, at_once: i
         if result.fault is not None and not result.verdicts:
             raise ProjectError(f"the tests cannot be run: {result.fault.kind.value}: {result.fault.detail}")
     verdicts = [verdict for result in results for verdict in result.verdicts]
+    if not verdicts:
+        _refuse(results)
     seconds = {verdict.nodeid: verdict.duration_s for verdict in verdicts if verdict.outcome in _CLEAN}
     others = sum(verdict.outcome not in (*_CLEAN, Outcome.SKIPPED) for verdict in verdicts)
     coverage = CoverageReport(
@@ -237,6 +255,15 @@ def _measure(executor: LocalExecutor, project: Project, batch: Batch, at_once: i
         possible=merge_coverage(result.coverage.possible for result in results),
     )
     return Measured(seconds, others, coverage)
+
+
+def _refuse(results: Sequence[BatchResult]) -> NoReturn:
+    """Without a test that ran there is no score. Raises ProjectError with the first reason there is."""
+    errors = [
+        f"{file}: {text.strip().splitlines()[-1]}" for one in results for file, text in one.collection_errors.items()
+    ]
+    said = [one.output.strip().splitlines()[-1] for one in results if one.output.strip()]
+    raise ProjectError(f"no test ran, so there is nothing to try mutants on ({(errors or said or ['none found'])[0]}).")
 
 
 def _parts(project: Project, batch: Batch, at_once: int) -> list[Batch]:

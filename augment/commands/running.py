@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -24,6 +25,13 @@ def run_app(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoRetur
     except AugmentError as error:
         print(f"augment: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(
+            f"augment: {str(error.filename)[:60]}... is too long for a file name: check the arguments", file=sys.stderr
+        )
+        sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         print("augment: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -29,6 +29,8 @@ from augment.service.retrying import RunAgain, retry_faults
 from augment.service.suites import Suites
 
 NOT_FOUND = "not found"
+_PATIENCE = 5.0
+"""How many times the usual limit a test may take when it is tried again by itself."""
 FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = 1, 2, 3, 4, 5
 """The exit codes of pytest."""
 
@@ -93,19 +95,23 @@ def run_tests(
             raise typer.Exit(NOTHING)
         wanted = list(affected.nodeids or ())
     report = _execute(found, wanted, settings.generator, reason, console)
-    report.muted = _muted_now(root)
+    report.muted = _muted_now(root, console)
     _write(report, json_file, junit_file)
     _print(report, console)
     raise typer.Exit(_exit_code(report))
 
 
-def _muted_now(root: Path) -> dict[str, float]:
-    """Muted tests of the project and until when; none where Augment has never run on it."""
+def _muted_now(root: Path, console: Console) -> dict[str, float]:
+    """Muted tests of the project and until when; none where Augment has never run on it, or cannot say."""
     if not (root / ".augment" / "augment.db").exists():
         return {}
     from augment.commands.flaky import through  # takes 0.3 s to import, which a checkout in CI does not need
 
-    rows: list[dict[str, Any]] = through(root, "GET", "flaky", None, lambda store: store.flaky())
+    try:
+        rows: list[dict[str, Any]] = through(root, "GET", "flaky", None, lambda store: store.flaky())
+    except AugmentError as error:  # the tests have run: what they said must not be lost for it
+        _plain(console, f"which tests are muted is not known, so none counts as muted: {error}")
+        return {}
     return {row["nodeid"]: row["muted_until"] for row in rows if row["muted"]}
 
 
@@ -155,7 +161,8 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
             ]
         with _Display(console) as display:
             report.results = _run_all(executor, batches, display.take)
-            retried = retry_faults(report.results, _run_again(executor, whole), revision, settings.fault_retries)
+            again = _run_again(executor, whole, settings.test_timeout_s)
+            retried = retry_faults(report.results, again, revision, settings.fault_retries)
             told = {verdict.nodeid: verdict for verdict in retried.verdicts}
             verdicts = [verdict for result in report.results for verdict in result.verdicts]
             report.verdicts = [told.get(verdict.nodeid, verdict) for verdict in verdicts]
@@ -175,11 +182,15 @@ def _prime(executor: LocalExecutor, batch: Batch) -> None:
         executor.prime(batch)
 
 
-def _run_again(executor: LocalExecutor, whole: Batch) -> RunAgain:
-    """A retry of what a fault ended: a batch of its own, in a fresh process."""
+def _run_again(executor: LocalExecutor, whole: Batch, test_s: float) -> RunAgain:
+    """A retry of what a fault ended: a batch of its own, in a fresh process.
+
+    A test gets several times the usual limit, as it runs alone and may just be slow; a real hang must end all the same.
+    """
+    limits = replace(whole.limits, test_s=_PATIENCE * test_s)
 
     def again(nodeids: tuple[str, ...], avoid: str) -> BatchResult:
-        return executor.run(replace(whole, id=new_id("batch"), nodeids=nodeids, avoid=avoid))
+        return executor.run(replace(whole, id=new_id("batch"), nodeids=nodeids, avoid=avoid, limits=limits))
 
     return again
 

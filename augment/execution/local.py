@@ -1,4 +1,4 @@
-"""The executor for one machine: a batch is a fresh process of the project's interpreter, or several after faults."""
+"""The executor for one machine: a batch is a process of its own, forked from a warm one, or several after faults."""
 
 from __future__ import annotations
 

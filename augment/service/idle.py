@@ -1,7 +1,7 @@
 """The idle scheduler: small chores, one short piece at a time, while nothing changes and nobody waits.
 
 A chore is anything that makes what is known better without a save having asked for it: control samples, reruns for
-flakiness, audits. Each piece is short, so that a save finds the machine free; what a chore may not lose stands in the
+flakiness. Each piece is short, so that a save finds the machine free; what a chore may not lose stands in the
 store.
 """
 

@@ -110,3 +110,15 @@ def test_nothing_flaky_is_said(augment: Augment, project: Path) -> None:
     store.content_changed(["tests/test_a.py"])
     store.close()
     assert augment(project)[1] == "no test is known to be flaky, and none is muted\n"
+
+
+def test_a_number_of_days_that_is_none_is_refused(augment: Augment, project: Path) -> None:
+    code, _, err = augment("mute", NAME, project, "--days", "nan")
+    assert code == 2
+    assert "--days nan" in err
+
+
+def test_a_name_too_long_for_a_file_is_one_line(augment: Augment) -> None:
+    code, _, err = augment("mute", NAME, "x" * 300)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1

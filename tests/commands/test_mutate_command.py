@@ -11,6 +11,8 @@ import typer
 
 from augment.commands import mutate as command
 from augment.commands.running import run_app
+from augment.errors import SandboxError
+from augment.execution import Sandbox, Tier
 from augment.records import Coverage, CoverageReport, FileCoverage
 from augment.store import Store
 
@@ -129,3 +131,32 @@ def test_what_cannot_be_done_is_one_line(augment: Run, shop: Path, arguments: tu
     assert code == 2
     assert line in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_tests_that_cannot_be_collected_are_no_score_of_zero(augment: Run, shop: Path) -> None:
+    (shop / "test_price.py").write_text("import nothing_of_that_name\n")
+    code, out, err = augment("price:tax", "--project", shop)
+    assert (code, out) == (2, "")
+    assert "nothing_of_that_name" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_tier_that_was_asked_for_by_name_is_had_or_nothing_runs(
+    augment: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "require_sandbox", _refuse)
+    code, _, err = augment("price:tax", "--project", shop, "--sandbox", "namespaces")
+    assert code == 2
+    assert "no namespaces here" in err
+
+
+def test_without_any_tier_it_is_said_that_mutants_have_the_users_rights(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "find_sandbox", lambda _mode: Sandbox(Tier.NONE, reason="no Landlock"))
+    assert command._with_users_rights("auto")
+    assert "your own rights" in capsys.readouterr().err
+
+
+def _refuse(_mode: str) -> None:
+    raise SandboxError("no namespaces here")

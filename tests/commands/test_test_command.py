@@ -219,3 +219,12 @@ def test_a_muted_failure_is_told_apart_and_does_not_count(augment, shop, tmp_pat
     assert (muted.get("name"), muted.get("value")) == ("muted", "flaky, until 2096-10-02T07:06+00:00")
     (shop / "test_stock.py").write_text("def test_left(): assert False\n")
     assert augment(shop)[0] == 1
+
+
+def test_a_database_that_cannot_be_read_costs_no_verdict(augment, shop, tmp_path):
+    (shop / ".augment").mkdir(exist_ok=True)
+    (shop / ".augment" / "augment.db").write_bytes(b"this is not a database" * 50)
+    code, out, _ = augment(shop, "--json", tmp_path / "out.json")
+    assert code == 0
+    assert "which tests are muted is not known" in out
+    assert json.loads((tmp_path / "out.json").read_text())["counts"]["passed"]

@@ -15,7 +15,7 @@ EVERYBODY, ROOT, NOBODY = "everybody", "root", "nobody"
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack. ``slow`` ones make the executor end a process."""
+    """One attack."""
 
     name: str
     body: str
