@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,8 +60,6 @@ def mute(
 ) -> None:
     """Show a test's failures apart, until the days are over or it or what it executes changes. It still runs."""
     root = _root(project)
-    if days is not None and not math.isfinite(days):
-        raise ProjectError(f"--days {days}: give a number of days from 0.01 to 365.")
     lasting = days or load_settings({}, root).settings.generator.flaky_mute_days or muting.DAYS
     order = {"nodeid": nodeid, "days": lasting}
     done = through(root, "POST", "flaky/mute", order, lambda store: muting.mute(store, nodeid, lasting))

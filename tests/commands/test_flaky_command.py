@@ -115,7 +115,7 @@ def test_nothing_flaky_is_said(augment: Augment, project: Path) -> None:
 def test_a_number_of_days_that_is_none_is_refused(augment: Augment, project: Path) -> None:
     code, _, err = augment("mute", NAME, project, "--days", "nan")
     assert code == 2
-    assert "--days nan" in err
+    assert "--days" in err
 
 
 def test_a_name_too_long_for_a_file_is_one_line(augment: Augment) -> None:
