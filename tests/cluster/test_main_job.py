@@ -74,6 +74,7 @@ def test_a_save_that_breaks_a_tested_function_is_seen_within_two_seconds(service
     wait_for(lambda: not [t for t in service.get("tests") if t["outcome"] == "failed"], "mended", 30)
 
 
+@pytest.mark.needs_sandbox
 def test_within_ten_minutes_qwen_has_written_ten_tests_that_pass_and_say_why(service: Service) -> None:
     began = said_at(service, "Dashboard: ")
     wait_for(lambda: len(service.admissions("model")) >= 2, "the first tests of the model", WRITTEN_S, every_s=1)

@@ -22,6 +22,7 @@ def augment(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.needs_sandbox
 def test_one_pass_writes_tests_and_tells_what_became_of_every_candidate(shop: Path, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     done = augment(
@@ -70,6 +71,7 @@ def test_a_project_that_cannot_be_written_to_is_one_clear_line(shop: Path) -> No
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.needs_sandbox
 def test_held_tests_are_told_with_the_id_that_accepts_them(shop: Path, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     wanted = ("shop.pricing:apply_discount", "--no-model", "--budget", "20", "--accept", "review", "--json", str(out))

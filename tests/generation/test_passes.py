@@ -46,6 +46,7 @@ LOOP = """```python
 def test_loop():
     assert loop_forever() == 1
 ```"""
+pytestmark = pytest.mark.needs_sandbox
 REPLIES = {"`apply_discount`": DISCOUNTS, "`lottery`": LOTTERY, "`loop_forever`": LOOP}
 QUICK = GenerationSettings(kinds=(TestKind.UNIT,), samples=1, budget_s_per_module=20, test_wall_s=1.0)
 UNSTABLE = replace(QUICK, without=frozenset({"stable"}))
