@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from augment.mutants import Mutant, MutantVerdict
 from augment.records import (
     Activity,
     Admission,
@@ -23,8 +24,6 @@ from augment.records import (
     Job,
     JobState,
     Lane,
-    Mutant,
-    MutantVerdict,
     Rejection,
     ResourceSample,
     Run,

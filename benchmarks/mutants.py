@@ -33,7 +33,8 @@ from real_projects import DEFAULT_CACHE, SUBJECTS, Prepared, add_package, prepar
 
 from augment.analysis import discover_project, project_targets, read_source, take_snapshot
 from augment.execution import LocalExecutor, apply_mutant, audit_mutants, mutant_of, mutants_of, plan_orders
-from augment.records import Mutant, MutantOutcome, MutantVerdict, Outcome, Project, Snapshot, Target, TargetKind, new_id
+from augment.mutants import Mutant, MutantOutcome, MutantVerdict
+from augment.records import Outcome, Project, Snapshot, Target, TargetKind, new_id
 from augment.seams import Batch, Limits, MutationOrder
 
 MUTMUT = "mutmut==3.8.1"

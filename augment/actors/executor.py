@@ -14,7 +14,8 @@ import ray
 from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
 from augment.execution import LocalExecutor, find_sandbox
-from augment.records import MutantVerdict, Project, Verdict
+from augment.mutants import MutantVerdict
+from augment.records import Project, Verdict
 from augment.seams import Batch, BatchResult, MutationOrder, MutationResult
 from augment.service import state_folder
 

@@ -36,12 +36,10 @@ from augment.execution import (
     share_out,
     split_batch,
 )
+from augment.mutants import Mutant, MutantOutcome, MutantVerdict
 from augment.records import (
     CoverageReport,
     Lane,
-    Mutant,
-    MutantOutcome,
-    MutantVerdict,
     Outcome,
     Project,
     Snapshot,

@@ -19,7 +19,8 @@ from augment.actors.naming import GOVERNOR, actor_options, executor_part
 from augment.actors.pool import RayExecutor
 from augment.analysis import discover_project, take_snapshot, targets_of
 from augment.execution import audit_mutants, mutants_of, plan_orders
-from augment.records import FaultKind, MutantVerdict, new_id
+from augment.mutants import MutantVerdict
+from augment.records import FaultKind, new_id
 from augment.seams import Batch, MutationOrder
 
 NAMESPACE = "mutants-on-ray"

@@ -10,7 +10,7 @@ import pytest
 
 from augment.analysis import targets_of
 from augment.execution import OPERATORS, apply_mutant, mutant_of, mutants_of, sample_mutants
-from augment.records import Mutant, MutantPlace
+from augment.mutants import Mutant, MutantPlace
 
 
 def mutants(source: str, name: str = "f") -> list[Mutant]:

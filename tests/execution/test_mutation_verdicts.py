@@ -13,7 +13,8 @@ from execution_support import snapshot
 
 from augment.analysis import targets_of
 from augment.execution import LocalExecutor, audit_mutants, mutants_of, plan_orders
-from augment.records import FaultKind, Mutant, MutantOutcome, MutantVerdict, Snapshot, new_id
+from augment.mutants import Mutant, MutantOutcome, MutantVerdict
+from augment.records import FaultKind, Snapshot, new_id
 from augment.seams import Batch, Limits, MutationOrder
 
 MakeProject = Callable[..., Path]
@@ -391,8 +392,14 @@ def test_a_runner_lost_under_a_mutant_counts_against_that_mutant_only(
     executor: LocalExecutor, write: Callable[[Mapping[str, str]], Path]
 ) -> None:
     code = """
+        import time
+
         def greedy(a):
-            return len(b"x" * (a - 2**31))
+            return held(b"x" * (a - 2**28))
+
+        def held(block):
+            time.sleep(min(len(block) >> 28, 3))  # long enough to be seen, whatever else the machine does
+            return len(block)
 
         def other(a):
             return a + 1
@@ -401,13 +408,13 @@ def test_a_runner_lost_under_a_mutant_counts_against_that_mutant_only(
         from greedy import greedy, other
 
         def test_greedy():
-            assert greedy(2**31 + 1) == 1
+            assert greedy(2**28 + 1) == 1
 
         def test_other():
             assert other(1) == 2
         """
     root = write({"greedy.py": code, "test_greedy.py": tests})
-    tried = Tried(executor, root, "greedy.py", limits=Limits(test_s=None, memory_bytes=600 * 2**20))
+    tried = Tried(executor, root, "greedy.py", limits=Limits(test_s=None, memory_bytes=400 * 2**20))
     assert "out of memory" in " ".join(one.detail for one in tried.of("greedy", "arithmetic"))
     assert outcomes(tried.of("other")) == {"killed"}
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from augment.records import CoverageReport, FileCoverage, Mutant, MutantOutcome, MutantPlace, MutantVerdict, new_id
+from augment.mutants import Mutant, MutantOutcome, MutantPlace, MutantVerdict
+from augment.records import CoverageReport, FileCoverage, new_id
 from augment.seams import Executor, MutantSink, MutationOrder, MutationResult
 
 _SMALLEST, _LARGEST = 20, 250

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from augment.records import Fault, FaultKind, Mutant, MutantOutcome, MutantVerdict
+from augment.mutants import Mutant, MutantOutcome, MutantVerdict
+from augment.records import Fault, FaultKind
 from augment.seams import MutantSink, MutationOrder, MutationResult
 
 _NOTICED = {

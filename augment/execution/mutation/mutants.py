@@ -14,7 +14,8 @@ from augment.execution.mutation.fingerprint import body_fingerprint, head_finger
 from augment.execution.mutation.operators import edits_in
 from augment.execution.mutation.text import Edit, Text
 from augment.execution.mutation.units import Unit, units_of
-from augment.records import Mutant, MutantPlace, Target
+from augment.mutants import Mutant, MutantPlace
+from augment.records import Target
 
 _CONTEXT = 3
 

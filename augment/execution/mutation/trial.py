@@ -12,7 +12,8 @@ from augment.analysis import decode_source
 from augment.execution.mutation.ledger import MutationLedger, outcome_of
 from augment.execution.mutation.mutants import apply_mutant, normalised, unit_around
 from augment.execution.workspace import RevisionGoneError
-from augment.records import Fault, FaultKind, Mutant, MutantOutcome, MutantPlace, MutantVerdict, Outcome, content_hash
+from augment.mutants import Mutant, MutantOutcome, MutantPlace, MutantVerdict
+from augment.records import Fault, FaultKind, Outcome, content_hash
 from augment.seams import Batch, BatchResult, Limits, MutantSink, MutationOrder, MutationResult
 
 _FAILED = (Outcome.FAILED, Outcome.ERROR)
