@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from augment.exploring import Exploration, Explored
 from augment.mutants import Mutant, MutantVerdict
 from augment.records import (
     Activity,
@@ -112,6 +113,8 @@ class Batch:
     limits: Limits = Limits()
     share: Share | None = None
     """Which part of what pytest collects is run; None is all of it."""
+    explore: Exploration | None = None
+    """Scenarios to run in the place of the tests that are collected; those only bring conftest files and plugins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ class BatchResult:
     exit_code: int | None = None
     seconds: float = 0.0
     executor: str = ""
+    explored: Explored | None = None
 
 
 VerdictSink = Callable[[Verdict], None]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from augment.execution.explored import ExploredBuilder
 from augment.execution.plausible import RoundOfTests
 from augment.execution.shapes import CoverageBuilder
 from augment.records import Fault, FaultKind, Outcome, Verdict
@@ -80,6 +81,9 @@ class Ledger:
             "imported": self._on_imported,
             "done": self._on_done,
         }
+        self._explored = None if batch.explore is None else ExploredBuilder(batch.explore)
+        if self._explored is not None:
+            self._handlers.update(self._explored.handlers)
 
     def take(self, event: Event) -> None:
         """Note one event."""
@@ -241,6 +245,7 @@ class Ledger:
             output=output,
             exit_code=None if spoiled else self._exit_code,
             seconds=seconds,
+            explored=None if self._explored is None else self._explored.result(),
         )
 
 

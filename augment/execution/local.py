@@ -16,6 +16,7 @@ from typing import Any
 from augment.errors import ProjectError
 from augment.execution.attempt import Attempt, Loss, OutputTail, RunnerUnusableError
 from augment.execution.environment import project_python_path
+from augment.execution.explored import told_exploration
 from augment.execution.forking import MOST_BYTES, ForkingRunners
 from augment.execution.interpreter import InterpreterInfo, probe_interpreter
 from augment.execution.ledger import EventLedger, Ledger, Rounds
@@ -61,6 +62,8 @@ class _Work:
     args: list[str] = field(default_factory=list)
     mutate: dict[str, Any] | None = None
     """What ``runner/mutate.py`` takes, where mutants are to be tried."""
+    explore: dict[str, Any] | None = None
+    """What ``runner/explore.py`` takes, where scenarios are to be run."""
 
 
 class LocalExecutor:
@@ -191,10 +194,10 @@ class LocalExecutor:
         with self._workspaces.borrow(batch.root) as workspace:
             try:
                 workspace.sync(Path(batch.root), batch.snapshot, batch.files)
+                workspace.touched = not self._confinements.confines(trusted=batch.trusted)
+                return self._run_in(batch, str(workspace.folder.absolute()), ticket, on_verdict, began)
             except RevisionGoneError as gone:
                 return BatchResult(batch.id, fault=Fault(FaultKind.SUPERSEDED, str(gone)))
-            workspace.touched = not self._confinements.confines(trusted=batch.trusted)
-            return self._run_in(batch, str(workspace.folder.absolute()), ticket, on_verdict, began)
 
     def _run_in(
         self, batch: Batch, cwd: str, ticket: _Ticket, on_verdict: VerdictSink | None, began: float
@@ -207,6 +210,8 @@ class LocalExecutor:
         ledger.note_missing(gone)
         work = _Work(batch, ticket, kind, cwd, ledger, coverage, output, time.monotonic() + batch.limits.wall_s)
         work.args = _arguments(batch, cwd, wanted)
+        if batch.explore is not None:
+            work.explore = told_exploration(batch)
         if wanted or not batch.nodeids:
             self._attempts(work, ledger, wanted)
         return ledger.result(output.text(), time.monotonic() - began)
@@ -362,13 +367,14 @@ def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str,
         "private": batch.private,
         "rounds": rounds,
         "mutate": work.mutate,
+        "explore": work.explore,
         "coverage": batch.coverage,
         "measure": list(batch.measure),
         "known": work.coverage.known if batch.coverage else [],
         "shuffle_seed": batch.shuffle_seed,
         "share": None if batch.share is None else asdict(batch.share),
         "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
-        "learn": batch.trusted and not work.mutate,
+        "learn": batch.trusted and not (work.mutate or work.explore),
         "nice": 0 if batch.lane is Lane.FAST else _BACKGROUND_NICENESS,
         "cpu_s": batch.limits.cpu_s,
         "file_bytes": batch.limits.file_bytes,

@@ -2,7 +2,8 @@
 
 Each stage takes candidates and gives back those that go on; the rest become rejections with the gate's name. The
 names, in order: ``repeat``, ``parses``, ``harmless``, ``asserts``, ``imports``, ``collects``, ``fault``, ``falsified``,
-``passes``, ``target``, ``gain``, ``stable``.
+``passes``, ``target``, ``gain``, ``stable``. ``gain`` is a new line or branch, or (``mutants``) a mutant that nothing
+noticed before.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from augment.generation.explore import opened
 from augment.generation.ledger import Gain, Ledger
-from augment.generation.mending import FIRST_SEED, SECOND_SEED, Mended, Pending, mend, open_pending
+from augment.generation.mending import SECOND_SEED, Mended, Pending, mend, open_pending
 from augment.generation.model import BrokenTest
+from augment.generation.mutant_book import MutantBook
 from augment.generation.observe import has_placeholder
 from augment.generation.replies import key_of
 from augment.generation.settings import GenerationSettings
 from augment.generation.static_gates import STATIC_GATES
-from augment.generation.trials import Trial, TrialRunner, Variation
-from augment.records import Candidate, Finding, Rejection, TestKind, new_id
+from augment.generation.trials import FIRST_SEED, Trial, TrialRunner, Variation
+from augment.mutants import Mutant, MutantOutcome
+from augment.records import Candidate, Finding, Rejection, TestKind, merge_coverage, new_id
 
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
-GATES = ("repeat", "harmless", "asserts", "target", "gain", "stable")
+GATES = ("repeat", "harmless", "asserts", "target", "gain", "mutants", "stable")
 """The gates that can be switched off by name."""
 GATE_RUNS = 5
 """Runs that a kept test passed: two in one process, two in fresh ones with everything varied, one alone."""
@@ -33,7 +37,7 @@ DOCTEST = "doctest"
 THIRD_SEED, FOURTH_SEED = 2, 3
 """Hash seeds beside those of the first runs. There are four in all, since each needs a warm process of its own."""
 _DETAIL = 600
-_NO_GAIN = "no line or branch that is not covered already"
+_NO_GAIN = "no line or branch that is not covered already, and no mutant that nothing noticed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Proven:
     candidate: Candidate
     gain: Gain
     runs: int
+    kills: frozenset[str] | None = None
+    """The mutants that it is kept for; None where mutants were not tried."""
 
 
 @dataclass(slots=True)
@@ -72,10 +78,16 @@ class Judge:
     """
 
     def __init__(
-        self, runner: TrialRunner, ledger: Ledger, settings: GenerationSettings, known: Sequence[str] = ()
+        self,
+        runner: TrialRunner,
+        ledger: Ledger,
+        settings: GenerationSettings,
+        known: Sequence[str] = (),
+        book: MutantBook | None = None,
     ) -> None:
         self._runner = runner
         self._ledger = ledger
+        self._book = book if settings.enabled("mutants") else None
         self._settings = settings
         self._seen = set(known)
 
@@ -143,6 +155,9 @@ class Judge:
             if seen is None and trial.passed:
                 passing.append(_Tried(candidate, trial))
                 continue
+            if seen is None and self._is_explored(candidate):
+                self._break(candidate, trial, trial.error, contexts, judgement)
+                continue
             pending = replace(seen, first=trial) if seen is not None else open_pending(candidate, trial)
             if pending is None or not self._settings.enabled("observe"):
                 judgement.reject(candidate, "passes", trial.error)
@@ -150,33 +165,48 @@ class Judge:
                 to_mend.append(pending)
         return passing, to_mend
 
+    def _is_explored(self, candidate: Candidate) -> bool:
+        """Whether the calls of a failing test are explored anyhow: what they give is then seen more cheaply there."""
+        on = self._settings.enabled("explore") and not candidate.origin.startswith(DOCTEST)
+        return on and opened(candidate.source) is not None
+
     def _worth_mending(
         self, candidate: Candidate, trial: Trial, contexts: Mapping[str, TargetContext], judgement: Judgement
     ) -> bool:
         """A test that has run to its only assertion without covering anything new is not worth two more runs."""
         target = contexts[candidate.target].target
         if not trial.passed and not self._ledger.reaches(target, trial.coverage):
-            self._break(candidate, trial.error, contexts, judgement)
+            self._break(candidate, trial, trial.error, contexts, judgement)
             return False
         if candidate.source.count("assert ") > 1 or candidate.origin.startswith(DOCTEST):
             return True
-        return self._adds(_Tried(candidate, trial), contexts, judgement)
+        return self._promises(_Tried(candidate, trial), contexts, judgement)
 
-    def _adds(self, item: _Tried, contexts: Mapping[str, TargetContext], judgement: Judgement) -> bool:
+    def _promises(self, item: _Tried, contexts: Mapping[str, TargetContext], judgement: Judgement) -> bool:
+        """Whether a test reaches its target and may add something: new coverage, or lines with living mutants."""
         target = contexts[item.candidate.target].target
         if self._settings.enabled("target") and not self._ledger.reaches(target, item.trial.coverage):
             judgement.reject(item.candidate, "target", f"no line of {target.id} ran")
             return False
-        if self._settings.enabled("gain") and not self._ledger.gain(item.trial.coverage):
+        if not self._settings.enabled("gain") or self._ledger.gain(item.trial.coverage):
+            return True
+        if not self._mutants_near([item]):
             judgement.reject(item.candidate, "gain", _NO_GAIN)
             return False
         return True
+
+    def _mutants_near(self, items: Sequence[_Tried]) -> list[Mutant]:
+        """The living mutants in functions of which the tests ran a line, and that importing does not run."""
+        if self._book is None:
+            return []
+        ran = merge_coverage(item.trial.coverage for item in items)
+        return [mutant for mutant in self._book.alive(ran.keys()) if self._ledger.touches(mutant, ran)]
 
     def _settled(self, item: Mended, contexts: Mapping[str, TargetContext], judgement: Judgement) -> _Tried | None:
         """What follows from observing one test: a mended one that goes on, a finding, or a rejection."""
         candidate = item.pending.candidate
         if item.candidate is None:
-            self._break(candidate, item.error, contexts, judgement)
+            self._break(candidate, item.trial, item.error, contexts, judgement)
             return None
         if candidate.origin.startswith(DOCTEST):
             judgement.findings.append(_finding(candidate, item.candidate.source, item.pending.original))
@@ -184,11 +214,20 @@ class Judge:
         return _Tried(item.candidate, item.trial)
 
     def _break(
-        self, candidate: Candidate, error: str, contexts: Mapping[str, TargetContext], judgement: Judgement
+        self,
+        candidate: Candidate,
+        trial: Trial,
+        error: str,
+        contexts: Mapping[str, TargetContext],
+        judgement: Judgement,
     ) -> None:
-        """Turn a failing test away that cannot be mended mechanically; the model may try once."""
+        """Turn a failing test away that cannot be mended mechanically; the model may try once.
+
+        Not where only a value was wrong: its calls are explored, whatever it expected of them.
+        """
         judgement.reject(candidate, "passes", error)
-        if not candidate.parents and candidate.model is not None:
+        wrong_value = trial.failure is not None and trial.failure.exception.endswith(("AssertionError", "Failed"))
+        if not candidate.parents and candidate.model is not None and not wrong_value:
             judgement.broken.append(BrokenTest(contexts[candidate.target], candidate, error))
 
     # ------------------------------------------------------------------ proving
@@ -196,17 +235,37 @@ class Judge:
     def _prove(
         self, passing: Sequence[_Tried], contexts: Mapping[str, TargetContext], judgement: Judgement
     ) -> list[Proven]:
-        """Those that reach their target, add coverage and stay stable. The one that adds most goes first."""
-        waiting = [item for item in passing if self._adds(item, contexts, judgement)]
-        chosen, useless = _greedy(waiting, self._ledger.copy(), self._settings.enabled("gain"))
-        for item in useless:
-            judgement.reject(item.candidate, "gain", _NO_GAIN)
-        proven = self._stable(chosen, judgement)
-        kept = {item.candidate.id for item in proven}
-        for item, _ in chosen:
-            if item.candidate.id in kept:
-                self._ledger.add(item.trial.coverage)
+        """Those that reach their target, add coverage or kill mutants, and stay stable. What adds most goes first."""
+        waiting = [item for item in passing if self._promises(item, contexts, judgement)]
+        chosen, rest = _greedy(waiting, self._ledger.copy(), self._settings.enabled("gain"))
+        kills = self._kills([*(item for item, _ in chosen), *rest])
+        for item in rest:
+            if kills.get(item.candidate.id):
+                chosen.append((item, Gain({})))
+            else:
+                judgement.reject(item.candidate, "gain", _NO_GAIN)
+        proven = [replace(item, kills=kills.get(item.candidate.id)) for item in self._stable(chosen, judgement)]
+        by_id = {item.candidate.id: item for item, _ in chosen}
+        for one in proven:
+            self._ledger.add(by_id[one.candidate.id].trial.coverage)
+            if self._book is not None:
+                self._book.kill(one.kills or ())
         return proven
+
+    def _kills(self, items: Sequence[_Tried]) -> dict[str, frozenset[str]]:
+        """Candidate -> the living mutants that it is the first to kill; empty where mutants are not tried."""
+        if self._book is None or not items:
+            return {}
+        mutants = self._mutants_near(items)
+        tried = {item.candidate: item.trial for item in items}
+        verdicts = self._runner.mutate(tried, mutants, *self._ledger.known)
+        owner = {nodeid: item.candidate.id for item in items for nodeid in item.trial.nodeids}
+        found: dict[str, set[str]] = {item.candidate.id: set() for item in items}
+        for verdict in verdicts:
+            if verdict.outcome.noticed and verdict.nodeid in owner:
+                found[owner[verdict.nodeid]].add(verdict.mutant)
+        self._book.leave_out(verdict.mutant for verdict in verdicts if verdict.outcome is MutantOutcome.NOT_APPLICABLE)
+        return {name: frozenset(mutants) for name, mutants in found.items()}
 
     def _stable(self, chosen: Sequence[tuple[_Tried, Gain]], judgement: Judgement) -> list[Proven]:
         """Five more runs: no single way of rerunning shows all kinds of flakiness."""

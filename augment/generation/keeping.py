@@ -95,7 +95,7 @@ class Keeper:
             source=self._writer.formatted(file, candidate.source),
             lines_gained=item.gain.lines,
             branches_gained=item.gain.branches,
-            mutants_killed=None,
+            mutants_killed=None if item.kills is None else len(item.kills),
             runs=item.runs,
             reason=reason(item),
             created_at=time.time(),
@@ -120,7 +120,9 @@ def reason(item: Proven) -> str:
         _count(item.gain.branches, "new branch", "new branches"),
     ]
     covers = " and ".join(part for part in parts if part)
-    what = f"covers {covers}" if covers else "passes every gate that is on"
+    kills = _count(len(item.kills or ()), "mutant", "mutants")
+    does = [f"covers {covers}" if covers else "", f"kills {kills}" if kills else ""]
+    what = ", ".join(part for part in does if part) or "passes every gate that is on"
     nature = "; characterization" if item.candidate.characterization else ""
     return f"{what}, testing {item.candidate.target}{nature}"
 

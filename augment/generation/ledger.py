@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from augment.mutants import Mutant
 from augment.records import Coverage, CoverageReport, FileCoverage, Target, merge_coverage
 
 
@@ -73,6 +74,18 @@ class Ledger:
         inside = range(target.lineno, target.end_lineno + 1)
         lines = tuple(sorted(line for line in left.lines if line in inside))
         return lines, tuple(sorted(branch for branch in left.branches if branch[0] in inside))
+
+    def touches(self, mutant: Mutant, ran: Coverage) -> bool:
+        """Whether ``ran`` has a line of the mutated function that does not run on import, where no fork could change it."""
+        inside = range(mutant.body_lineno, mutant.end_lineno + 1)
+        if any(line in inside for line in self._imports.get(mutant.file, FileCoverage()).lines):
+            return False
+        return any(line in inside for line in ran.get(mutant.file, FileCoverage()).lines)
+
+    @property
+    def known(self) -> tuple[Coverage, Coverage]:
+        """What importing runs, and every statement and branch that is known."""
+        return self._imports, self._possible
 
     def knows(self, file: str) -> bool:
         """Whether the statements of ``file`` are known, so that *nothing missing* means *all covered*."""

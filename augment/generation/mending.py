@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from augment.generation.ledger import Ledger
 from augment.generation.observe import Sighting, instrument, prepare, rebuild
-from augment.generation.trials import BatchTrial, Trial, TrialRunner, Variation
+from augment.generation.trials import FIRST_SEED, BatchTrial, Trial, TrialRunner, Variation
 from augment.records import Candidate, new_id
 
-FIRST_SEED = 0
 SECOND_SEED = 1
 
 

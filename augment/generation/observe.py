@@ -163,7 +163,7 @@ def _match_anew(tree: ast.Module, body: Sequence[ast.stmt], line: int | None, me
             call = statement.items[0].context_expr
             assert isinstance(call, ast.Call)
             call.keywords = [item for item in call.keywords if item.arg != "match"]
-            if stable := _stable_message([message]):
+            if stable := stable_message(message):
                 call.keywords.append(_escaped(stable))
                 tree.body[:0] = ast.parse("import re").body
 
@@ -310,7 +310,7 @@ def _raising(statement: ast.stmt, sightings: Sequence[Sighting]) -> ast.stmt | N
     failures = [sighting.failure for sighting in sightings if sighting.failure is not None]
     name = failures[0].exception.rsplit(".", 1)[-1]
     raises = ast.Call(ast.Attribute(ast.Name("pytest", ast.Load()), "raises", ast.Load()), [_name(name)], [])
-    match = _stable_message([failure.message for failure in failures])
+    match = _stable_in_all([failure.message for failure in failures])
     if match:
         raises.keywords.append(_escaped(match))
     body = _raising_body(statement)
@@ -331,12 +331,15 @@ def _name(name: str) -> ast.Name:
     return ast.Name(name, ast.Load())
 
 
-def _stable_message(messages: Sequence[str]) -> str:
-    """The message to match: the same in all runs, one short line without anything that varies; else ''."""
-    message = messages[0]
+def stable_message(message: str) -> str:
+    """The message to match where it is one short line without anything that varies; else ''."""
     varies = re.search(r"0x[0-9a-f]{4,}|/tmp/|\d{4}-\d\d-\d\d", message)
-    stable = len(set(messages)) == 1 and "\n" not in message and len(message) <= 120 and not varies
+    stable = "\n" not in message and len(message) <= 120 and not varies
     return message if stable else ""
+
+
+def _stable_in_all(messages: Sequence[str]) -> str:
+    return stable_message(messages[0]) if len(set(messages)) == 1 else ""
 
 
 def _imports_for(failure: Failure) -> list[ast.stmt]:

@@ -7,16 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from augment.analysis import ContextBuilder, TargetContext, project_sources
+from augment.analysis import ContextBuilder, TargetContext, decode_source, project_sources
 from augment.errors import ProjectError
 from augment.execution import probe_interpreter
 from augment.generation.asking import ModelDesk
+from augment.generation.explore import Explorer, opened
 from augment.generation.gates import Judge, Judgement
 from augment.generation.generator import Generator
 from augment.generation.keeping import Keeper
 from augment.generation.ledger import Ledger
 from augment.generation.model import ModelGenerator, Proposals
+from augment.generation.mutant_book import MutantBook
+from augment.generation.observe import has_placeholder
 from augment.generation.prompts import plan_prompts
 from augment.generation.settings import GenerationSettings
 from augment.generation.streams import Streams
@@ -45,6 +49,11 @@ _RESERVED_SHARE = 0.4
 """When less than this share of a module's budget is left, search no longer waits for the model."""
 _SHORT_S = 3.0
 _LONG_S = 8.0
+_LEAST_SPARE_S = 3.0
+"""Less than this is not worth going back to a module for."""
+_KNOWN_TESTS_SHARE = 0.15
+"""Of a module's budget, for trying its mutants on the tests that exist already."""
+SEARCH = "search"
 _FEWEST_AT_ONCE = 3
 _MOST_AT_ONCE = 64
 
@@ -136,6 +145,29 @@ class _Tools:
     kinds: tuple[TestKind, ...]
     result: PassResult
     pace: _Pace
+    book: MutantBook
+    baseline: CoverageReport
+    spare_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """One module under work, and what is at hand for it. ``written`` is what the model wrote and nobody judged yet."""
+
+    contexts: Sequence[TargetContext]
+    explorer: Explorer | None
+    streams: Streams
+    written: deque[Candidate] = field(default_factory=deque)
+    begun: bool = False
+
+    @property
+    def module(self) -> str:
+        """The module's dotted name."""
+        return self.contexts[0].target.module
+
+    def has_work(self, is_open: Callable[[TargetContext], bool]) -> bool:
+        """Whether more time could bring anything."""
+        return bool(self.written) or (self.explorer is not None and self.explorer.has_work(is_open))
 
 
 class GenerationPass:
@@ -185,15 +217,14 @@ class GenerationPass:
             baseline = measure_baseline(self._project, self._executor, lane=self._lane)
         tools = self._prepare(targets, baseline)
         modules = self._modules(tools)
-        for done, contexts in enumerate(modules):
+        works = [self._work(contexts, tools) for contexts in modules]
+        for done, work in enumerate(works):
             if self._over(tools):
                 break
-            module = contexts[0].target.module
-            self._say(f"writing tests for {module}")
-            self._report_progress(tools, module, done, len(modules))
-            last = done == len(modules) - 1
-            self._module(contexts, tools, self._clock() + self._settings.budget_s_per_module, last)
-            self._report_progress(tools, module, done + 1, len(modules))
+            self._report_progress(tools, work.module, done, len(works))
+            self._spend(work, tools, self._settings.budget_s_per_module, done == len(works) - 1)
+            self._report_progress(tools, work.module, done + 1, len(works))
+        self._spend_the_rest(works, tools)
         tools.result.seconds = self._clock() - began
         tools.result.coverage = tools.ledger.report()
         tools.result.superseded = tools.runner.superseded
@@ -223,6 +254,7 @@ class GenerationPass:
             self._should_stop,
         )
         writer = TestWriter(self._project, settings.output, settings.merge)
+        book = MutantBook(self._text, settings.hidden_mutants)
         desk = None
         if self._engine is not None:
             model = ModelGenerator(self._engine, settings, self._clock)
@@ -233,13 +265,18 @@ class GenerationPass:
             contexts,
             ledger,
             runner,
-            Judge(runner, ledger, settings, writer.known_keys()),
+            Judge(runner, ledger, settings, writer.known_keys(), book),
             Keeper(writer, runner, settings, self._snapshot.revision),
             desk,
             self._kinds(),
             PassResult(),
             _Pace(settings.batch_size),
+            book,
+            baseline,
         )
+
+    def _text(self, file: str) -> str:
+        return decode_source(Path(self._project.root, file).read_bytes())
 
     def _kinds(self) -> tuple[TestKind, ...]:
         """The kinds asked for; properties only where the project's interpreter can run what would be kept."""
@@ -266,45 +303,111 @@ class GenerationPass:
 
     # ------------------------------------------------------------------ one module
 
-    def _module(self, contexts: Sequence[TargetContext], tools: _Tools, deadline: float, last: bool) -> None:
-        """Judge what the deterministic generators propose while the model writes, then what the model wrote."""
+    def _work(self, contexts: Sequence[TargetContext], tools: _Tools) -> _Work:
+        """What is at hand for one module. The targets of a module share its budget."""
         settings = self._settings
-        streams = Streams(self._generators, contexts, settings.seed, settings.search_limit)
-        written: deque[Candidate] = deque()
-        if tools.desk is not None:
-            tools.desk.plan(plan_prompts(contexts, tools.kinds, settings.samples))
-        while not self._over(tools) and self._clock() < deadline and self._open_work(contexts, tools, written):
+        seeds = next((item for item in self._generators if item.name == SEARCH), None)
+        others = [item for item in self._generators if item.name != SEARCH]
+        explorer = Explorer(
+            contexts, tools.runner, tools.ledger, tools.book, seeds, settings.seed, guided=settings.enabled("guidance")
+        )
+        if not settings.enabled("explore") and seeds is not None:
+            others.append(seeds)
+        return _Work(
+            contexts,
+            explorer if settings.enabled("explore") else None,
+            Streams(others, contexts, settings.seed, settings.search_limit),
+        )
+
+    def _spend(self, work: _Work, tools: _Tools, seconds: float, last: bool) -> None:
+        """Work on one module for so long at most; what is left of the time is kept for others."""
+        began = self._clock()
+        self._say(f"writing tests for {work.module}")
+        if not work.begun:
+            work.begun = True
+            tools.book.add(context.target for context in work.contexts)
+            if tools.desk is not None:
+                tools.desk.plan(plan_prompts(work.contexts, tools.kinds, self._settings.samples))
+            self._try_known_tests(work, tools, began + seconds * _KNOWN_TESTS_SHARE)
+        self._module(work, tools, began + seconds, last)
+        tools.spare_s += max(0.0, seconds - (self._clock() - began))
+
+    def _spend_the_rest(self, works: Sequence[_Work], tools: _Tools) -> None:
+        """Modules that were done before their time leave it to those that were not, the one with most left first."""
+        left = list(works)
+        while left and tools.spare_s > _LEAST_SPARE_S and not self._over(tools):
+            left = [work for work in left if self._open_work(work, tools) and work.has_work(self._opener(tools))]
+            if not left:
+                return
+            work = max(left, key=lambda item: sum(tools.book.alive_of(context.target) for context in item.contexts))
+            left.remove(work)
+            seconds, tools.spare_s = tools.spare_s, 0.0
+            self._spend(work, tools, seconds, last=False)
+
+    def _module(self, work: _Work, tools: _Tools, deadline: float, last: bool) -> None:
+        """Explore, and judge what comes of it and of the other generators, while the model writes."""
+        settings = self._settings
+        while not self._over(tools) and self._clock() < deadline and self._open_work(work, tools):
             self._ask(tools, deadline)
             left = deadline - self._clock()
+            reserved = self._reserved(tools, left)
             size = tools.pace.at_once(left)
-            chunk = _take(written, size) or streams.take(size, self._opener(tools), self._reserved(tools, left))
-            if chunk:
-                began = self._clock()
-                self._judge(chunk, tools)
-                tools.pace.learn(self._clock() - began, len(chunk))
-            elif (tools.desk is None or not tools.desk.busy) and streams.is_empty():
+            chunk = _take(work.written, size) or work.streams.take(size, self._opener(tools), reserved)
+            worked = self._turn(work, chunk, tools, reserved)
+            if not worked and (tools.desk is None or not tools.desk.busy) and work.streams.is_empty():
                 return
-            written.extend(self._collect(tools, 0.0 if chunk else _POLL_S))
+            work.written.extend(self._collect(tools, 0.0 if worked else _POLL_S))
         if last and tools.desk is not None:
-            self._finish(tools, written, deadline + settings.overtime_s)
+            self._finish(work, tools, deadline + settings.overtime_s)
             if settings.model_first:
-                self._search(tools, streams, self._clock() + settings.search_s)
+                self._search(work, tools, self._clock() + settings.search_s)
 
-    def _finish(self, tools: _Tools, written: deque[Candidate], end: float) -> None:
+    def _turn(self, work: _Work, chunk: Sequence[Candidate], tools: _Tools, reserved: set[str]) -> bool:
+        """Judge ``chunk`` and what one step of exploration brings; False when there was nothing to do."""
+        began = self._clock()
+        self._judge(self._fed(work, chunk), tools)
+        if chunk:
+            tools.pace.learn(self._clock() - began, len(chunk))
+        explorer, is_open = work.explorer, self._opener(tools)
+        if explorer is None:
+            return bool(chunk)
+
+        def is_free(context: TargetContext) -> bool:
+            return context.target.id not in reserved and is_open(context)
+
+        explored = explorer.has_work(is_free)
+        if explored:
+            self._judge(explorer.step(is_free), tools)
+        return explored or bool(chunk)
+
+    def _fed(self, work: _Work, chunk: Sequence[Candidate]) -> list[Candidate]:
+        """Hand the calls of ``chunk`` to the explorer; what is to be judged as it stands."""
+        if work.explorer is None:
+            return list(chunk)
+        work.explorer.feed(chunk)
+        return [item for item in chunk if not (has_placeholder(item.source) and opened(item.source) is not None)]
+
+    def _try_known_tests(self, work: _Work, tools: _Tools, deadline: float) -> None:
+        """Which mutants the tests that exist already notice, as far as the time goes."""
+        if not self._settings.enabled("mutants"):
+            return
+        files = {context.target.file for context in work.contexts}
+        tools.book.kill(tools.runner.noticed_by(tools.baseline, tools.book.alive(files), deadline - self._clock()))
+
+    def _finish(self, work: _Work, tools: _Tools, end: float) -> None:
         """Judge what the model still writes at the end of the budget: its reply would be lost with the pass."""
         while tools.desk is not None and tools.desk.busy and self._clock() < end and not self._over(tools):
-            written.extend(self._collect(tools, _POLL_S))
-        self._judge(_take(written, _FEWEST_AT_ONCE), tools)
-        while written and self._clock() < end and not self._over(tools):
-            self._judge(_take(written, _FEWEST_AT_ONCE), tools)
+            work.written.extend(self._collect(tools, _POLL_S))
+        self._turn(work, _take(work.written, _FEWEST_AT_ONCE), tools, set())
+        while work.written and self._clock() < end and not self._over(tools):
+            self._turn(work, _take(work.written, _FEWEST_AT_ONCE), tools, set())
 
-    def _search(self, tools: _Tools, streams: Streams, end: float) -> None:
+    def _search(self, work: _Work, tools: _Tools, end: float) -> None:
         """Judge what the deterministic generators propose for what the model has left open."""
-        while self._clock() < end and not self._over(tools):
-            chunk = streams.take(tools.pace.at_once(end - self._clock()), self._opener(tools), set())
-            if not chunk:
+        while self._clock() < end and not self._over(tools) and self._open_work(work, tools):
+            chunk = work.streams.take(tools.pace.at_once(end - self._clock()), self._opener(tools), set())
+            if not self._turn(work, chunk, tools, set()):
                 return
-            self._judge(chunk, tools)
 
     def _opener(self, tools: _Tools) -> Callable[[TargetContext], bool]:
         return lambda context: self._is_open(context, tools)
@@ -319,17 +422,17 @@ class GenerationPass:
             return set()
         return tools.desk.asked_about
 
-    def _open_work(self, contexts: Sequence[TargetContext], tools: _Tools, written: Sequence[Candidate]) -> bool:
+    def _open_work(self, work: _Work, tools: _Tools) -> bool:
         """Whether anything of the module is still to be covered, or something written is still to be judged."""
-        if written or not self._settings.enabled("gain"):
+        if work.written or not self._settings.enabled("gain"):
             return True
-        return any(self._is_open(context, tools) for context in contexts)
+        return any(self._is_open(context, tools) for context in work.contexts)
 
     def _is_open(self, context: TargetContext, tools: _Tools) -> bool:
         if not tools.ledger.knows(context.target.file) or not self._settings.enabled("gain"):
             return True
         lines, branches = tools.ledger.missing(context.target)
-        return bool(lines or branches)
+        return bool(lines or branches or tools.book.alive_of(context.target))
 
     def _ask(self, tools: _Tools, deadline: float) -> None:
         if tools.desk is not None:

@@ -51,6 +51,9 @@ class GenerationSettings:
     test_wall_s: float = 5.0
     """Wall-clock time of one generated test; slower ones are of no use in a suite."""
 
+    hidden_mutants: frozenset[str] = frozenset()
+    """Ids of mutants that the gates know nothing of: a benchmark asks afterwards whether the tests notice them."""
+
     def enabled(self, name: str) -> bool:
         """Whether the gate or generator called ``name`` is on."""
         return name not in self.without

@@ -1,16 +1,23 @@
-"""Runs candidates through an executor: many in one process, each in a file of its own."""
+"""Runs candidates, scenarios and mutants through an executor: many in one process, each in a file of its own."""
 
 from __future__ import annotations
 
+import logging
+import posixpath
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from augment.execution import audit_mutants, plan_orders
+from augment.exploring import Exploration, Explored, Scenario
 from augment.generation.paths import conftest_files, trial_file
+from augment.mutants import Mutant, MutantVerdict
 from augment.records import (
     Candidate,
     Coverage,
+    CoverageReport,
     FaultKind,
     Lane,
     Outcome,
@@ -20,11 +27,23 @@ from augment.records import (
     merge_coverage,
     new_id,
 )
-from augment.seams import Batch, BatchResult, Executor, Failure, Limits, Observation
+from augment.seams import Batch, BatchResult, Executor, Failure, Limits, MutationOrder, Observation
+
+log = logging.getLogger("augment.generation")
 
 _MAX_SPLITS = 5
 """How often a batch that faulted is halved in search of the culprit: 2**5 covers a full batch."""
 _AT_ONCE = 2
+_MUTANTS_S = 3.0
+"""Wall-clock time that the mutants of one exploration may take; the next one begins with those left over."""
+FIRST_SEED = 0
+"""The hash seed of every first run: warm processes are kept by it."""
+_NARROWEST = 8
+"""Tests of the project's own that one mutant is tried on."""
+_GUESSED_S = 0.2
+"""How long a test of the project's is taken to last, for its time limit under a mutant."""
+_HOLDER = "def test_nothing():\n    pass\n"
+"""What an exploration collects, for the sake of the conftest files around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,7 @@ class Trial:
     observations: tuple[Observation, ...] = ()
     coverage: Coverage = field(default_factory=dict)
     duration_s: float = 0.0
+    nodeids: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -102,6 +122,108 @@ class TrialRunner:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(lambda job: self.run(*job), jobs))
 
+    def explore(
+        self, scenarios: Sequence[Scenario], files: Sequence[str], mutants: Sequence[Mutant]
+    ) -> tuple[Explored, float]:
+        """Run ``scenarios`` in halves side by side, each against ``mutants``; what came of it, and the seconds it took."""
+        began = time.monotonic()
+        halves = [part for part in (scenarios[::2], scenarios[1::2]) if part]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            parts = list(pool.map(lambda part: self._explore(part, files, mutants), halves))
+        noticed: dict[str, dict[str, tuple[str, ...]]] = {}
+        for part in parts:
+            for name, by in part.noticed.items():
+                noticed.setdefault(name, {}).update(by)
+        unapplied = {name: why for part in parts for name, why in part.unapplied.items()}
+        sights = tuple(sight for part in parts for sight in part.sights)
+        return Explored(sights, noticed, unapplied), time.monotonic() - began
+
+    def _explore(self, scenarios: Sequence[Scenario], files: Sequence[str], mutants: Sequence[Mutant]) -> Explored:
+        if self.superseded or self._should_stop():
+            return Explored()
+        holder = posixpath.join(self._output, "test_exploration.py")
+        wanted = Exploration(tuple(scenarios), tuple(files), tuple(mutants), mutants_s=_MUTANTS_S)
+        result = self._batch(
+            {**self._conftest, holder: _HOLDER},
+            (holder,),
+            Variation(hash_seed=FIRST_SEED),
+            len(scenarios),
+            explore=wanted,
+        )
+        if result.fault is not None:
+            log.info("an exploration was lost: %s", result.fault.detail)
+        return result.explored or Explored()
+
+    def mutate(
+        self, tried: Mapping[Candidate, Trial], mutants: Sequence[Mutant], imports: Coverage, possible: Coverage
+    ) -> list[MutantVerdict]:
+        """Try ``mutants`` on the tests of ``tried``, the first of them first."""
+        if self.superseded or self._should_stop() or not tried or not mutants:
+            return []
+        coverage = CoverageReport(
+            {nodeid: trial.coverage for trial in tried.values() for nodeid in trial.nodeids}, imports, possible
+        )
+        rank = {nodeid: number for number, nodeid in enumerate(coverage.tests)}
+        template = MutationOrder(
+            id="",
+            root=self._project.root,
+            interpreter=self._project.interpreter,
+            snapshot=self._snapshot,
+            mutants=(),
+            tests={},
+            seconds={nodeid: max(trial.duration_s, 0.01) for trial in tried.values() for nodeid in trial.nodeids},
+            files={
+                **self._conftest,
+                **{trial_file(self._output, candidate.id): candidate.source for candidate in tried},
+            },
+            lane=self._lane,
+            source_roots=self._project.source_roots,
+            trusted=False,
+            limits=Limits(wall_s=120.0, test_s=None, memory_bytes=2 * 2**30),
+            wall_floor_s=2.0,
+        )
+        orders = plan_orders(template, mutants, coverage, _AT_ONCE)
+        ranked = [
+            replace(order, fresh=frozenset(), tests={name: _ranked(tests, rank) for name, tests in order.tests.items()})
+            for order in orders
+        ]
+        return audit_mutants(self._executor, ranked, _AT_ONCE)
+
+    def noticed_by(self, known: CoverageReport, mutants: Sequence[Mutant], seconds: float) -> set[str]:
+        """Which of ``mutants`` the tests that exist already notice; of each only the narrowest tests are tried."""
+        if not any(known.tests.values()) or not mutants or seconds <= 0:
+            return set()
+        own = {name.partition("::")[0] for name in known.tests if name.startswith(self._output)}
+        files = {
+            file: path.read_text(encoding="utf-8") for file in own if (path := Path(self._project.root, file)).exists()
+        }
+        template = MutationOrder(
+            id="",
+            root=self._project.root,
+            interpreter=self._project.interpreter,
+            snapshot=self._snapshot,
+            mutants=(),
+            tests={},
+            seconds=dict.fromkeys(known.tests, _GUESSED_S),
+            files={**self._conftest, **files},
+            lane=self._lane,
+            source_roots=self._project.source_roots,
+            trusted=False,
+            limits=Limits(wall_s=max(5.0, seconds), test_s=None, memory_bytes=2 * 2**30),
+            wall_floor_s=2.0,
+        )
+        orders = plan_orders(template, mutants, known, _AT_ONCE)
+        narrow = [
+            replace(
+                order,
+                fresh=frozenset(),
+                tests={name: () if name in order.fresh else tests[:_NARROWEST] for name, tests in order.tests.items()},
+            )
+            for order in orders
+        ]
+        verdicts = audit_mutants(self._executor, narrow, _AT_ONCE)
+        return {verdict.mutant for verdict in verdicts if verdict.outcome.noticed}
+
     def run_files(self, files: Mapping[str, str]) -> BatchResult:
         """Run whole test files as they would be written."""
         return self._batch({**self._conftest, **files}, tuple(sorted(files)), Variation(hash_seed=1), len(files) * 20)
@@ -143,7 +265,12 @@ class TrialRunner:
         return [part for part in (*halves, innocent if variation.coverage else []) if part]
 
     def _batch(
-        self, files: Mapping[str, str], nodeids: tuple[str, ...], variation: Variation, tests: int
+        self,
+        files: Mapping[str, str],
+        nodeids: tuple[str, ...],
+        variation: Variation,
+        tests: int,
+        explore: Exploration | None = None,
     ) -> BatchResult:
         wall = min(120.0, 20.0 + tests * variation.repeat * 2.0)
         result = self._executor.run(
@@ -163,6 +290,7 @@ class TrialRunner:
                 hash_seed=variation.hash_seed,
                 shuffle_seed=variation.shuffle_seed,
                 limits=Limits(wall_s=wall, test_s=self._test_wall_s, memory_bytes=2 * 2**30),
+                explore=explore,
             )
         )
         if result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED:
@@ -196,7 +324,12 @@ class TrialRunner:
             observations=tuple(item for item in result.observations if item.nodeid in nodeids),
             coverage=merge_coverage(result.coverage.tests.get(nodeid, {}) for nodeid in nodeids),
             duration_s=max((verdict.duration_s for verdict in verdicts), default=0.0),
+            nodeids=tuple(dict.fromkeys(verdict.nodeid for verdict in verdicts)),
         )
+
+
+def _ranked(tests: Sequence[str], rank: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(sorted((nodeid for nodeid in tests if nodeid in rank), key=rank.__getitem__))
 
 
 def _without(snapshot: Snapshot, output: str) -> Snapshot:

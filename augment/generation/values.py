@@ -57,10 +57,15 @@ def seen_in(runs: Sequence[Sequence[Observation]], slot: int, width: int) -> See
 
 def _agreed(reprs: Sequence[str]) -> tuple[Any] | None:
     """The one value that all ``reprs`` write, in a tuple of its own; None when they differ or tell of this machine."""
-    if any(len(text) > MAX_VALUE_CHARS or _VARIES.search(text) or _is_today(text) for text in reprs):
+    if any(len(text) > MAX_VALUE_CHARS or tells_of_this_machine(text) for text in reprs):
         return None
     values = [ast.literal_eval(text) for text in reprs]
     return (values[0],) if all(value == values[0] for value in values) else None
+
+
+def tells_of_this_machine(text: str) -> bool:
+    """Whether a literal carries an address, a path of this machine or today's date, which no rerun here would show."""
+    return bool(_VARIES.search(text)) or _is_today(text)
 
 
 def _is_today(text: str) -> bool:
@@ -73,11 +78,12 @@ def _is_today(text: str) -> bool:
 def describe(subject: ast.expr, seen: Seen) -> Described | None:
     """Assertions that ``subject`` is what was seen; None when there is nothing worth asserting."""
     if seen.is_literal:
-        return _literal(subject, seen.value)
+        return literal_assertions(subject, seen.value)
     return _parts(subject, seen)
 
 
-def _literal(subject: ast.expr, value: Any) -> Described | None:
+def literal_assertions(subject: ast.expr, value: Any) -> Described | None:
+    """The assertion that ``subject`` equals a literal value; None where floats lie too deep for ``pytest.approx``."""
     if value is None or isinstance(value, bool):
         return Described((ast.Assert(ast.Compare(subject, [ast.Is()], [ast.Constant(value)]), None),))
     expected = ast.parse(stable_repr(value), mode="eval").body
@@ -100,7 +106,7 @@ def _parts(subject: ast.expr, seen: Seen) -> Described | None:
     approximate = False
     for what, *rest in seen.parts:
         of: ast.expr = ast.Attribute(name, str(rest[0]), ast.Load()) if what == "attr" else _call(str(what), name)
-        described = _literal(of, rest[-1])
+        described = literal_assertions(of, rest[-1])
         if described is not None:
             statements.extend(described.statements)
             approximate = approximate or described.approximate

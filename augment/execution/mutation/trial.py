@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from augment.analysis import decode_source
 from augment.execution.mutation.ledger import MutationLedger, outcome_of
-from augment.execution.mutation.mutants import apply_mutant, normalised, unit_around
+from augment.execution.mutation.mutants import apply_mutant
+from augment.execution.mutation.telling import RevisionTexts, told_mutants
 from augment.execution.workspace import RevisionGoneError
 from augment.mutants import Mutant, MutantOutcome, MutantPlace, MutantVerdict
-from augment.records import Fault, FaultKind, Outcome, content_hash
+from augment.records import Fault, FaultKind, Outcome
 from augment.seams import Batch, BatchResult, Limits, MutantSink, MutationOrder, MutationResult
 
 _FAILED = (Outcome.FAILED, Outcome.ERROR)
@@ -31,7 +30,7 @@ class Trial:
 
     def __init__(self, order: MutationOrder, on_outcome: MutantSink | None) -> None:
         self._order = order
-        self._texts: dict[str, str] = {}
+        self._texts = RevisionTexts(order.root, order.snapshot, dict(order.files))
         self._ledger = MutationLedger(order, on_outcome)
         self._began = time.monotonic()
 
@@ -104,50 +103,18 @@ class Trial:
 
     def _orders(self, mutants: Iterable[Mutant], gone: set[str]) -> dict[str, Any]:
         """What the runner's side takes (``runner/mutate.py``)."""
-        units: dict[tuple[str, str, int], int] = {}
-        told_units: list[dict[str, Any]] = []
-        told = []
-        for mutant in mutants:
-            text, unit = self._unit(mutant)
-            key = (mutant.file, mutant.target, unit.start)
-            if key not in units:
-                units[key] = len(told_units)
-                told_units.append({"file": mutant.file, "chain": list(unit.chain), "text": unit.alone(text)})
-            shift = len(unit.frame) - unit.start
-            told.append(
-                {
-                    "id": mutant.id,
-                    "unit": units[key],
-                    "start": mutant.start + shift,
-                    "end": mutant.end + shift,
-                    "text": mutant.replacement,
-                    "place": mutant.place.value,
-                    "tests": [nodeid for nodeid in self._order.tests[mutant.id] if nodeid not in gone],
-                }
-            )
+        units, told = told_mutants(list(mutants), self._texts.read)
+        for one in told:
+            one["tests"] = [nodeid for nodeid in self._order.tests[one["id"]] if nodeid not in gone]
         order = self._order
         return {
-            "units": told_units,
+            "units": units,
             "mutants": told,
             "seconds": dict(order.seconds),
             "factor": order.timeout_factor,
             "cpu_floor_s": order.cpu_floor_s,
             "wall_floor_s": order.wall_floor_s,
         }
-
-    def _unit(self, mutant: Mutant) -> tuple[str, Any]:
-        text = self._read(mutant.file)
-        return text, unit_around(text, mutant)
-
-    def _read(self, file: str) -> str:
-        """The text of a file of the revision, lines ended by line feeds."""
-        if file not in self._texts:
-            laid_over = self._order.files.get(file)
-            data = (Path(self._order.root) / file).read_bytes() if laid_over is None else laid_over.encode()
-            if laid_over is None and content_hash(data) != self._order.snapshot.files.get(file):
-                raise RevisionGoneError(f"{file} has changed since")
-            self._texts[file] = normalised(decode_source(data))
-        return self._texts[file]
 
     # --------------------------------------------------------------------- freshly
 
@@ -173,7 +140,7 @@ class Trial:
             self._ledger.tell()
             return None
         began = time.monotonic()
-        files = {**self._order.files, mutant.file: apply_mutant(self._read(mutant.file), mutant)}
+        files = {**self._order.files, mutant.file: apply_mutant(self._texts.read(mutant.file), mutant)}
         batch = replace(self._batch(tests), files=files, pytest_args=(*self._order.pytest_args, "--maxfail=1"))
         result = fresh(replace(batch, limits=self._limits(tests)))
         verdict = _read_result(mutant, result, time.monotonic() - began)

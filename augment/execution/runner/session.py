@@ -215,6 +215,10 @@ class Rounds:
             from .mutate import MutationLoop
 
             plugins.append(MutationLoop(self._emitter, self._order, reporter))
+        if self._order.get("explore"):
+            from .explore import ExploreLoop
+
+            plugins.append(ExploreLoop(self._emitter, self._order))
         if self._warm is not None:
             plugins.append(Thawing(self._warm))
         return plugins
