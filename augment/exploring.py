@@ -70,13 +70,15 @@ class Leaf:
 class Raised:
     """An exception that left a scenario. ``lineno`` is the line of the scenario's module that was running.
 
-    ``message`` is '' where it differed between two runs. ``in_project`` is whether code of the project was running.
+    ``message`` is '' where it differed between two runs. ``in_project`` is whether code of the project was running, and
+    ``by_project`` whether it was the innermost: what it raises, its message too, is then its own behaviour.
     """
 
     type: str
     message: str
     lineno: int
     in_project: bool
+    by_project: bool = False
 
 
 @dataclass(frozen=True, slots=True)

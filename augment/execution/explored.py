@@ -99,6 +99,7 @@ def _raised(told: Mapping[str, Any]) -> Raised:
         str(told["message"])[:_MOST_TEXT],
         int(told["lineno"]),
         bool(told["in_project"]),
+        bool(told["by_project"]),
     )
 
 

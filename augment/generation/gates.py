@@ -90,10 +90,22 @@ class Judge:
         self._book = book if settings.enabled("mutants") else None
         self._settings = settings
         self._seen = set(known)
+        self._expected: frozenset[str] | None = None
+        self._ran_alone: set[str] = set()
 
-    def judge(self, candidates: Sequence[Candidate], contexts: Mapping[str, TargetContext]) -> Judgement:
-        """Judge one batch; ``contexts`` are by target id."""
+    def judge(
+        self,
+        candidates: Sequence[Candidate],
+        contexts: Mapping[str, TargetContext],
+        expected: frozenset[str] | None = None,
+    ) -> Judgement:
+        """Judge one batch; ``contexts`` are by target id.
+
+        ``expected`` are the mutants that exploration saw the candidates notice: only these are tried then, as each of
+        the others would be tried on every test in vain.
+        """
         judgement = Judgement()
+        self._expected = expected
         passing, pending = self._first_run(self._read(candidates, contexts, judgement), contexts, judgement)
         mended = [self._settled(item, contexts, judgement) for item in mend(pending, self._runner, self._ledger)]
         alive = [item for item in mended if item is not None]
@@ -200,7 +212,10 @@ class Judge:
         if self._book is None:
             return []
         ran = merge_coverage(item.trial.coverage for item in items)
-        return [mutant for mutant in self._book.alive(ran.keys()) if self._ledger.touches(mutant, ran)]
+        alive = self._book.alive(ran.keys())
+        if self._expected is not None:
+            alive = [mutant for mutant in alive if mutant.id in self._expected]
+        return [mutant for mutant in alive if self._ledger.touches(mutant, ran)]
 
     def _settled(self, item: Mended, contexts: Mapping[str, TargetContext], judgement: Judgement) -> _Tried | None:
         """What follows from observing one test: a mended one that goes on, a finding, or a rejection."""
@@ -264,6 +279,8 @@ class Judge:
         for verdict in verdicts:
             if verdict.outcome.noticed and verdict.nodeid in owner:
                 found[owner[verdict.nodeid]].add(verdict.mutant)
+        # A kill counts only once its test has passed without a mutant, alone in a process: that is one of the runs.
+        self._ran_alone = {name for name, mutants in found.items() if mutants}
         self._book.leave_out(verdict.mutant for verdict in verdicts if verdict.outcome is MutantOutcome.NOT_APPLICABLE)
         return {name: frozenset(mutants) for name, mutants in found.items()}
 
@@ -277,12 +294,17 @@ class Judge:
             (candidates, Variation(hash_seed=THIRD_SEED, shuffle_seed=1)),
             (candidates, Variation(hash_seed=FOURTH_SEED, shuffle_seed=2)),
         ]
-        alone = [([candidate], Variation(hash_seed=SECOND_SEED)) for candidate in candidates]
+        alone = [
+            ([candidate], Variation(hash_seed=SECOND_SEED))
+            for candidate in candidates
+            if candidate.id not in self._ran_alone
+        ]
         results = self._runner.run_several([*together, *alone])
         proven = []
         for item, gain in chosen:
             trials = [run.trials[item.candidate.id] for run in results if item.candidate.id in run.trials]
             passed = sum(len(trial.outcomes) for trial in trials if trial.passed)
+            passed += item.candidate.id in self._ran_alone
             if passed >= GATE_RUNS and all(trial.passed for trial in trials):
                 proven.append(Proven(item.candidate, gain, passed))
             else:

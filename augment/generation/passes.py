@@ -377,7 +377,8 @@ class GenerationPass:
 
         explored = explorer.has_work(is_free)
         if explored:
-            self._judge(explorer.step(is_free), tools)
+            proposed = explorer.step(is_free)
+            self._judge(proposed.candidates, tools, proposed.mutants)
         return explored or bool(chunk)
 
     def _fed(self, work: _Work, chunk: Sequence[Candidate]) -> list[Candidate]:
@@ -455,10 +456,12 @@ class GenerationPass:
 
     # ------------------------------------------------------------------ judging and keeping
 
-    def _judge(self, candidates: Sequence[Candidate], tools: _Tools) -> None:
+    def _judge(
+        self, candidates: Sequence[Candidate], tools: _Tools, expected: frozenset[str] | None = None
+    ) -> None:
         if not candidates:
             return
-        judgement = tools.judge.judge(candidates, tools.contexts)
+        judgement = tools.judge.judge(candidates, tools.contexts, expected)
         if tools.runner.superseded:
             return  # about a revision that is gone: neither kept nor held against the tests
         self._keep(judgement, tools)

@@ -300,13 +300,14 @@ class Program:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _raised(self, error: BaseException, is_ours: Callable[[str], bool]) -> dict[str, Any]:
-        line, ours = 0, False
+        line, ours, last = 0, False, False
         entry = error.__traceback__
         while entry is not None:
             name = entry.tb_frame.f_code.co_filename
             if name == self._file:
                 line, ours = entry.tb_lineno, False
-            ours = ours or is_ours(name)
+            last = is_ours(name)
+            ours = ours or last
             entry = entry.tb_next
         kind = type(error)
         try:
@@ -314,7 +315,7 @@ class Program:
         except Exception:  # noqa: BLE001 - a project's own __str__ may raise anything: then there is no message
             message = ""
         name = f"{kind.__module__}.{kind.__qualname__}"
-        return {"type": name, "message": message[:2000], "lineno": line, "in_project": ours}
+        return {"type": name, "message": message[:2000], "lineno": line, "in_project": ours, "by_project": last}
 
 
 class Captured:

@@ -37,6 +37,10 @@ _TRIES = 4
 """Variations tried for each one wanted: many repeat what was seen."""
 _POOL = 60
 """Sketches of one target that are varied; the oldest without offspring go."""
+_OUTPUTS = 4
+"""Results of each target that are passed on as inputs to the others: what one function writes another one reads."""
+_SUBJECT = "subject"
+"""What generators call the object whose method they call: it is looked at in the end, whatever else is."""
 _STALE_STEPS = 6
 """A target whose last steps brought nothing new is left alone until others are done."""
 
@@ -56,6 +60,14 @@ class _Field:
     def is_spent(self) -> bool:
         """Whether nothing is left that has not been tried in vain."""
         return self.seeded and not self.waiting and (not self.pool or self.stale >= _STALE_STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Tests to be judged, and the mutants that they may notice."""
+
+    candidates: tuple[Candidate, ...]
+    mutants: frozenset[str]
 
 
 class Explorer:
@@ -89,6 +101,7 @@ class Explorer:
         self._calls = 0
         self._offset = 0
         self._direct: list[Candidate] = []
+        self._outputs: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_OUTPUTS))
         self._fields = {
             context.target.id: _Field(
                 context, iter(seeds.propose(context, seed, _SEEDS)) if seeds is not None else iter(())
@@ -108,7 +121,7 @@ class Explorer:
         """Whether a step could bring anything."""
         return any(not found.is_spent and is_open(found.context) for found in self._fields.values())
 
-    def step(self, is_open: Callable[[TargetContext], bool], most: int = 24) -> list[Candidate]:
+    def step(self, is_open: Callable[[TargetContext], bool], most: int = 24) -> Proposed:
         """Run one batch of sketches of the open targets, and propose at most ``most`` tests of what it showed.
 
         Beside them stand proposals that only a whole test can run (they use fixtures of the project).
@@ -119,7 +132,10 @@ class Explorer:
             self._look(sketches)
         picks = pick(self._all, self._missing(), [mutant.id for mutant in self._book.alive()], most)
         direct, self._direct = self._direct[:most], self._direct[most:]
-        return [*direct, *(candidate for item in picks if (candidate := self._stated(item)) is not None)]
+        stated = [candidate for item in picks if (candidate := self._stated(item)) is not None]
+        # What runs as a whole test only was not seen; it may notice what anything else has noticed.
+        seen = self._all if direct else [item.known for item in picks]
+        return Proposed((*direct, *stated), frozenset().union(*(known.noticed for known in seen)))
 
     # ------------------------------------------------------------------ what to run
 
@@ -153,7 +169,7 @@ class Explorer:
         """The sketch of a candidate, unless it was seen. Documented results are judged as tests too."""
         if candidate.origin.startswith("doctest"):
             self._direct.append(candidate)
-        source = opened(candidate.source)
+        source = opened(candidate.source, watch=_SUBJECT)
         if source is None:
             if candidate.characterization and not candidate.origin.startswith("doctest"):
                 self._direct.append(candidate)
@@ -183,7 +199,9 @@ class Explorer:
         own: list[Sketch] = []
         if not found.pool or count <= 0:
             return own
-        words = words_of(found.context, [known.sketch.source for known in found.pool[-20:]])
+        own_id = found.context.target.id
+        outputs = [text for target, shown in self._outputs.items() if target != own_id for text in shown]
+        words = words_of(found.context, [known.sketch.source for known in found.pool[-20:]], outputs)
         for _ in range(count * _TRIES):
             if len(own) >= count:
                 break
@@ -222,6 +240,9 @@ class Explorer:
                 continue
             known = Known(sketch, sight, noticed.get(sketch.id, {}))
             is_new = self._note_arcs(sight)
+            if is_new:
+                shown = (leaf.text for leaf in sight.leaves[:1] if leaf.path == "{}" and len(leaf.text) > 3)
+                self._outputs[sketch.target].extend(shown)
             if is_new or known.noticed or len(self._fields[sketch.target].pool) < 4:
                 self._add(known)
             if is_new or known.noticed:

@@ -38,8 +38,11 @@ class Sketch:
     parents: tuple[str, ...] = ()
 
 
-def opened(source: str) -> str | None:
-    """``source`` as a sketch's: every expectation left open. None where it cannot run as a scenario."""
+def opened(source: str, watch: str = "") -> str | None:
+    """``source`` as a sketch's: every expectation left open. None where it cannot run as a scenario.
+
+    A variable called ``watch`` that the test assigns is looked at in the end, too.
+    """
     if len(source) > _MOST_CHARACTERS:
         return None
     try:
@@ -52,9 +55,21 @@ def opened(source: str) -> str | None:
     if not set(_parameters(function)) <= set(FIXTURES):
         return None
     function.body = _open_block(function.body)
+    if watch and _assigns(function.body, watch) and not _looks_at(function, watch):
+        function.body.append(open_assertion(ast.Name(watch, ast.Load())))
     if not any(is_open(statement) for statement in own_statements(function.body)):
         return None
     return render(tree)
+
+
+def _assigns(body: list[ast.stmt], name: str) -> bool:
+    targets = (target for item in body if isinstance(item, ast.Assign) for target in item.targets)
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def _looks_at(function: ast.FunctionDef, name: str) -> bool:
+    subjects = (item.test.left for item in looks_in(function) if isinstance(item.test, ast.Compare))
+    return any(isinstance(subject, ast.Name) and subject.id == name for subject in subjects)
 
 
 def scenario_of(sketch: Sketch) -> Scenario:

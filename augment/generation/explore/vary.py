@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from augment.generation.syntax import FunctionNode, render, single_test
 
 _MOST_TEXT = 400
+_WHOLE_VALUE = 0.12
+"""How often a literal gives way to a whole value from elsewhere."""
 _MOST_ITEMS = 12
 _CHARACTERS = "aAzZ09 _-.,:;!?@#/\\'\"()[]{}<>=+*&%$\n\t\u00e9\u4e2d"
 _INTERESTING = (0, 1, -1, 2, 3, 10, 100, 255, 256, -100)
@@ -23,11 +25,15 @@ _INTERESTING = (0, 1, -1, 2, 3, 10, 100, 255, 256, -100)
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What variations are made of: texts and numbers that the code and other sketches hold, and whole values as source."""
+    """What variations are made of: texts, numbers and whole values (as source).
+
+    ``outputs`` are literals that calls of other targets gave.
+    """
 
     texts: tuple[str, ...] = ()
     numbers: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 def varied(source: str, words: Words, rng: random.Random) -> str | None:
@@ -103,8 +109,11 @@ def _is_varied(node: ast.expr) -> bool:
 
 
 def _other(node: ast.expr, words: Words, rng: random.Random) -> ast.expr:
-    if words.values and rng.random() < 0.08:
+    whole = rng.random()
+    if words.values and whole < _WHOLE_VALUE:
         return ast.parse(rng.choice(words.values), mode="eval").body
+    if words.outputs and whole > 1 - _WHOLE_VALUE:
+        return ast.parse(rng.choice(words.outputs), mode="eval").body
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return _other_items(node, rng)
     if isinstance(node, ast.Dict):

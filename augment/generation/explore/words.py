@@ -11,10 +11,20 @@ from augment.generation.explore.vary import Words
 
 _MOST = 60
 _LONGEST = 40
+_MOST_TEXTS = 260
 
 
-def words_of(context: TargetContext, sketches: Iterable[str]) -> Words:
-    """Texts, numbers and values from the target's source and literals, and from the ``sketches`` of it."""
+COMMON = (
+    *("https://www.example.com/a?b=1", "user@example.com", "2024-02-29", "12:30", "192.168.0.1", "::1", "-3.5", "1e3"),
+    *("(a)", '"quoted"', "'", "#", "%", "key: value", "a, b", "one two", "x=1", "[1, 2]", "{}", "<b>", "\u00e9", "100%"),
+)
+"""Texts of the forms that code often asks for."""
+
+
+def words_of(context: TargetContext, sketches: Iterable[str], outputs: Iterable[str] = ()) -> Words:
+    """Texts, numbers and values from the target's source and literals, from the ``sketches`` of it, and the literals
+    that calls nearby gave, ``outputs``.
+    """
     texts: dict[str, None] = {}
     numbers: dict[float, None] = {}
     values: dict[str, None] = {}
@@ -28,7 +38,8 @@ def words_of(context: TargetContext, sketches: Iterable[str]) -> Words:
                     if len(text) <= _MOST and _is_literal(argument):
                         values[text] = None
                         _note(ast.literal_eval(argument), texts, numbers)
-    return Words(tuple(texts)[:200], tuple(numbers)[:60], tuple(values)[:120])
+    texts |= {text: None for text in COMMON if text not in texts}
+    return Words(tuple(texts)[:_MOST_TEXTS], tuple(numbers)[:60], tuple(values)[-120:], tuple(outputs))
 
 
 def _constants(context: TargetContext) -> Iterable[object]:
