@@ -34,7 +34,7 @@ def test_one_pass_writes_tests_and_tells_what_became_of_every_candidate(shop: Pa
     assert report["admitted"]
     first = report["admitted"][0]
     assert first["nodeid"].startswith("tests/augment/test_shop_pricing_augment.py::test_")
-    assert first["mutants_killed"] is None
+    assert any(item["mutants_killed"] for item in report["admitted"])
     assert first["runs"] >= 5
     assert all(isinstance(count, int) for count in report["rejected"].values())
     assert "\x1b[" not in done.stderr
