@@ -1,7 +1,8 @@
 """The records of exploration: many small scenarios in one process, what each did, and which mutants each would notice.
 
-A test costs a runner milliseconds, a call microseconds. So what generators propose is first run as *scenarios*, hundreds
-in a batch, and only those that earn it become tests. What a scenario shows here is a hint: the gates have the last word.
+A test costs a runner milliseconds, a call microseconds. So what generators propose is first run as *scenarios*,
+hundreds in a batch, and only those that earn it become tests. What a scenario shows here is a hint: the gates have the
+last word.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ FIXTURES = ("tmp_path", "capsys", "monkeypatch")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A module with one function ``scenario`` that calls project code and shows values by ``__augment_look__(slot, value)``.
+    """A module with one function ``scenario`` that calls project code and shows values.
 
+    It shows them by ``__augment_look__(slot, value)``, which gives the value back.
     ``fixtures`` are those of :data:`FIXTURES` that the function takes.
     """
 
@@ -36,8 +38,8 @@ class Exploration:
     """Scenarios to run in one batch, and the mutants to try them on.
 
     ``files`` are the project's files whose lines are traced. Each mutant meets the scenarios that run its line, until
-    ``enough`` have noticed it. ``scenario_s`` is the wall-clock time of one scenario, ``mutants_s`` that of all mutants:
-    those that it leaves untried are not told.
+    ``enough`` have noticed it. ``scenario_s`` is the wall-clock time of one scenario, ``mutants_s`` that of all
+    mutants: those that it leaves untried are not told.
     """
 
     scenarios: tuple[Scenario, ...]

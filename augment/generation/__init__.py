@@ -1,9 +1,10 @@
 """Generators of tests, the gates that judge what they propose, and the writing of what is kept."""
 
+from augment.generation.accounts import PassResult
 from augment.generation.gates import GATES
 from augment.generation.generator import Generator
 from augment.generation.null_sink import NullSink
-from augment.generation.passes import GenerationPass, PassResult, Progress, measure_baseline
+from augment.generation.passes import GenerationPass, Progress, measure_baseline
 from augment.generation.settings import GenerationSettings
 from augment.generation.write import apply_admission, remove_admission
 

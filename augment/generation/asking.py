@@ -58,8 +58,11 @@ class ModelDesk:
         if self._repair:
             self._broken.extend(broken)
 
-    def start(self, seconds_left: float, worthwhile: Callable[[PromptTask], bool]) -> bool:
-        """Begin a call that should end within ``seconds_left``. False when there is nothing to ask or no time."""
+    def start(self, seconds_left: float, refresh: Callable[[PromptTask], PromptTask | None]) -> bool:
+        """Begin a call that should end within ``seconds_left``. False when there is nothing to ask or no time.
+
+        ``refresh`` brings a task up to date, with what is left to be shown, or gives None where nothing is.
+        """
         if self.busy or self.lost is not None or seconds_left < _LEAST_S:
             return False
         self.asked_about = set()
@@ -68,7 +71,7 @@ class ModelDesk:
         if not count:
             return False
         self._seed += 100
-        tasks = self._next_tasks(count, worthwhile)
+        tasks = self._next_tasks(count, refresh)
         if tasks:
             self.asked_about = {task.context.target.id for task in tasks}
             return self._begin(lambda: self._model.propose_many(tasks, self._seed, seconds))
@@ -87,11 +90,11 @@ class ModelDesk:
         self._thread = None
         return self._answer.pop() if self._answer else None
 
-    def _next_tasks(self, count: int, worthwhile: Callable[[PromptTask], bool]) -> list[PromptTask]:
+    def _next_tasks(self, count: int, refresh: Callable[[PromptTask], PromptTask | None]) -> list[PromptTask]:
         chosen: list[PromptTask] = []
         while self._tasks and len(chosen) < count:
-            task = self._tasks.popleft()
-            if worthwhile(task):
+            task = refresh(self._tasks.popleft())
+            if task is not None:
                 chosen.append(task)
         return chosen
 

@@ -76,7 +76,7 @@ class Ledger:
         return lines, tuple(sorted(branch for branch in left.branches if branch[0] in inside))
 
     def touches(self, mutant: Mutant, ran: Coverage) -> bool:
-        """Whether ``ran`` has a line of the mutated function that does not run on import, where no fork could change it."""
+        """Whether ``ran`` has a line of the mutated function, and importing has none: no fork could change that."""
         inside = range(mutant.body_lineno, mutant.end_lineno + 1)
         if any(line in inside for line in self._imports.get(mutant.file, FileCoverage()).lines):
             return False

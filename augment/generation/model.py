@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from augment.generation.prompts import STOPS, PromptTask, RepairPrompt, UnitPrompt, build_messages
+from augment.generation.prompts import STOPS, PromptTask, RepairPrompt, ScenarioPrompt, UnitPrompt, build_messages
 from augment.generation.replies import parse_reply
+from augment.generation.scenarios import SCHEMA, scenario_sources
 from augment.generation.settings import GenerationSettings
 from augment.generation.split import split_reply
 from augment.records import Candidate, Rejection, TestKind, new_id
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
 _SMALLEST_REPLY = 96
+_WARMER = 0.3
+_SCENARIO = ScenarioPrompt().name
 _LARGEST_REPLY = 420
 """A small model repeats itself in longer replies, and short calls let other work in between."""
 
@@ -70,8 +74,12 @@ class ModelGenerator:
 
     def propose_many(self, tasks: Sequence[PromptTask], seed: int, seconds: float | None) -> Proposals:
         """Send the prompts of all ``tasks`` in one call that should end within ``seconds``."""
-        chats = [build_messages(task.context, task.variant, task.sample, self._settings.prompt_chars) for task in tasks]
-        completions, spent = self._call(chats, seed, seconds)
+        chats = [
+            build_messages(task.context, task.variant, task.sample, self._settings.prompt_chars, task.gaps)
+            for task in tasks
+        ]
+        schemas = [SCHEMA if isinstance(task.variant, ScenarioPrompt) else None for task in tasks]
+        completions, spent = self._call(chats, seed, seconds, schemas)
         candidates: list[Candidate] = []
         rejections: list[Rejection] = []
         for index, (task, completion) in enumerate(zip(tasks, completions, strict=True)):
@@ -105,14 +113,18 @@ class ModelGenerator:
         return min(wanted, int(seconds * self._tokens_per_s / _SMALLEST_REPLY))
 
     def _call(
-        self, chats: Sequence[tuple[Message, ...]], seed: int, seconds: float | None
+        self,
+        chats: Sequence[tuple[Message, ...]],
+        seed: int,
+        seconds: float | None,
+        schemas: Sequence[Mapping[str, Any] | None] = (),
     ) -> tuple[list[Completion], float]:
         room = min(self._settings.reply_tokens or _LARGEST_REPLY, self._settings.max_length)
         if seconds is not None and self._settings.reply_tokens is None:
             room = max(_SMALLEST_REPLY, min(room, int(seconds * self._tokens_per_s / len(chats))))
+        asked = itertools.zip_longest(chats, schemas)
         requests = [
-            Request(chat, Sampling(self._settings.temperature, max_tokens=room, stop=STOPS, seed=seed + index))
-            for index, chat in enumerate(chats)
+            Request(chat, self._sampling(room, seed + index, schema)) for index, (chat, schema) in enumerate(asked)
         ]
         start = self._clock()
         completions = self._engine.generate(requests)
@@ -121,6 +133,14 @@ class ModelGenerator:
         if spent > 0.5 and made:
             self._tokens_per_s = 0.5 * self._tokens_per_s + 0.5 * made / spent
         return completions, spent
+
+    def _sampling(self, room: int, seed: int, schema: Mapping[str, Any] | None) -> Sampling:
+        """How one reply is drawn. Inputs are to vary, so they are drawn a little warmer than whole tests."""
+        temperature = self._settings.temperature
+        if schema is None:
+            return Sampling(temperature, max_tokens=room, stop=STOPS, seed=seed)
+        warmer = min(1.0, temperature + _WARMER) if temperature else 0.0
+        return Sampling(warmer, max_tokens=room, seed=seed, json_schema=schema)
 
     def _candidates(
         self,
@@ -131,8 +151,11 @@ class ModelGenerator:
         seed: int,
         parents: tuple[str, ...] = (),
     ) -> list[Candidate]:
-        tree = parse_reply(completion.text)
-        sources = split_reply(tree, context) if tree is not None else []
+        if origin == _SCENARIO:
+            sources = scenario_sources(completion.text, context)
+        else:
+            tree = parse_reply(completion.text)
+            sources = split_reply(tree, context) if tree is not None else []
         return [
             Candidate(
                 id=new_id("cand"),

@@ -1,4 +1,4 @@
-"""Which mutants of the targets are still alive: no kept test, and no test of the user's that was tried, notices them."""
+"""Which mutants of the targets are still alive: no kept test notices them, and none of the user's that was tried."""
 
 from __future__ import annotations
 
@@ -54,6 +54,17 @@ class MutantBook:
         gone = self._dead | self._left_out
         return sum(1 for name in self._by_target[target.id] if name not in gone)
 
+    def survivors(self, target: Target, most: int) -> tuple[str, ...]:
+        """The changes of some living mutants of a target, a ``-`` and a ``+`` line each; none where all of them live,
+        for then nothing was tried yet.
+        """
+        gone = self._dead | self._left_out
+        alive = [self._mutants[name] for name in self._by_target[target.id] if name not in gone]
+        if len(alive) == len(self._by_target[target.id]):
+            return ()
+        shown = {mutant.lineno: _changed_lines(mutant) for mutant in alive}
+        return tuple(shown.values())[:most]
+
     def total(self) -> int:
         """How many there are, dead or alive."""
         return len(self._mutants)
@@ -72,3 +83,8 @@ class MutantBook:
         except (SyntaxError, OSError) as error:  # the file is being edited: without mutants coverage decides
             log.info("no mutants of %s: %s", target.id, error)
             return ()
+
+
+def _changed_lines(mutant: Mutant) -> str:
+    lines = mutant.diff.splitlines()[3:]
+    return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[:1] in "+-")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from augment.generation.scenarios import CALLS
 from augment.records import TestKind
 from augment.seams import Message
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
 SYSTEM = "You write short pytest tests. Reply with one Python code block of test functions and nothing else."
+SCENARIO_SYSTEM = "You choose inputs that test Python code well. Reply with JSON and nothing else."
 STOPS = ("# module ", "\nif __name__")
 """A reply that copies the prompt's code is of no use: 6 of 8 first replies did, before the order ended as it does."""
 _ONLY_TESTS = (
@@ -98,6 +100,36 @@ class PropertyPrompt:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ScenarioPrompt:
+    """Calls alone, in JSON: their results are observed, so no token is spent on values that would be wrong."""
+
+    name: str = "scenario/1"
+    kind: TestKind = TestKind.UNIT
+
+    _FOCUS = (
+        "ordinary inputs of realistic size, every branch of the code, edge cases, invalid inputs that raise",
+        "unusual inputs: empty, nested, very long, repeated parts, mixed case, special characters, limits of ranges",
+        "inputs that combine several features of the code at once",
+    )
+
+    def order(self, context: TargetContext, sample: int) -> str:
+        """Ask for ten calls; where mutants survive, for calls that would tell them."""
+        return (
+            f"List {CALLS} different calls of `{context.call_name}` that test it well: "
+            f"{self._FOCUS[sample % len(self._FOCUS)]}. Each is one line of Python with literal arguments; "
+            "steps before it on the same line end with `;`."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What is left to be tested in a target: lines that nothing reaches, diffs of mutants that nothing notices."""
+
+    lines: tuple[str, ...] = ()
+    survivors: tuple[str, ...] = ()
+
+
 VARIANTS: dict[TestKind, PromptVariant] = {
     TestKind.UNIT: UnitPrompt(),
     TestKind.INTEGRATION: IntegrationPrompt(),
@@ -122,12 +154,32 @@ class RepairPrompt:
 
 
 def build_messages(
-    context: TargetContext, variant: PromptVariant, sample: int, limit_chars: int
+    context: TargetContext, variant: PromptVariant, sample: int, limit_chars: int, gaps: Gaps | None = None
 ) -> tuple[Message, ...]:
-    """The chat that asks for tests of ``context.target``, within about ``limit_chars`` characters."""
+    """The chat that asks for tests of ``context.target``, within about ``limit_chars`` characters.
+
+    ``gaps`` are shown where calls are asked for.
+    """
     prefix = shared_prefix(context, limit_chars)
+    if isinstance(variant, ScenarioPrompt):
+        order = " ".join([variant.order(context, sample), *_advice(context)])
+        order += _gaps_section(gaps or Gaps()) + '\nReply in JSON: {"calls": ["...", ...]}'
+        return (Message("system", SCENARIO_SYSTEM), Message("user", f"{prefix}\n\n{order}"))
     order = " ".join([variant.order(context, sample), *_advice(context), _ONLY_TESTS])
     return (Message("system", SYSTEM), Message("user", f"{prefix}\n\n{order}\n```python\n{_opening(context, variant)}"))
+
+
+def _gaps_section(gaps: Gaps) -> str:
+    parts = []
+    if gaps.lines:
+        parts.append("No test reaches these lines yet:\n```python\n" + "\n".join(gaps.lines) + "\n```")
+    if gaps.survivors:
+        diffs = "\n".join(gaps.survivors)
+        parts.append(
+            f"No test notices yet if the code is changed like this:\n```diff\n{diffs}\n```\n"
+            "Choose calls that give something else after one of these changes."
+        )
+    return "".join(f"\n{part}" for part in parts)
 
 
 def _opening(context: TargetContext, variant: PromptVariant) -> str:
@@ -204,26 +256,32 @@ def _advice(context: TargetContext) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class PromptTask:
-    """One prompt to send: which target, which variant, which sample of it."""
+    """One prompt to send: which target, which variant, which sample of it, and the gaps that it shows."""
 
     context: TargetContext
     variant: PromptVariant
     sample: int
+    gaps: Gaps = Gaps()
 
 
-def plan_prompts(contexts: Sequence[TargetContext], kinds: Sequence[TestKind], samples: int) -> list[PromptTask]:
-    """Which prompts to send, in order: one unit prompt a target first, then the other kinds, then more samples.
+def plan_prompts(
+    contexts: Sequence[TargetContext], kinds: Sequence[TestKind], samples: int, scenarios: bool = True
+) -> list[PromptTask]:
+    """Which prompts to send, in order: scenarios and one unit prompt a target first, then the other kinds, then more
+    samples.
 
     Within a round the order of ``contexts`` stands, so the least covered target is asked about first; private ones
     come last, for a small model cannot reach them by their names, and tests of the public ones do.
     """
     ordered = sorted(contexts, key=lambda context: _is_private(context.target.qualname))
+    by_kind = {kind: VARIANTS[kind] for kind in kinds}
+    variants = [*([ScenarioPrompt()] if scenarios and TestKind.UNIT in kinds else []), *by_kind.values()]
     return [
-        PromptTask(context, VARIANTS[kind], sample)
+        PromptTask(context, variant, sample)
         for sample in range(samples)
-        for kind in kinds
+        for variant in variants
         for context in ordered
-        if _fits(kind, context)
+        if _fits(variant.kind, context)
     ]
 
 

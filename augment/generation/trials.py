@@ -125,7 +125,7 @@ class TrialRunner:
     def explore(
         self, scenarios: Sequence[Scenario], files: Sequence[str], mutants: Sequence[Mutant]
     ) -> tuple[Explored, float]:
-        """Run ``scenarios`` in halves side by side, each against ``mutants``; what came of it, and the seconds it took."""
+        """Run ``scenarios`` in halves side by side, against ``mutants``; what came of it, and the seconds it took."""
         began = time.monotonic()
         halves = [part for part in (scenarios[::2], scenarios[1::2]) if part]
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -1,8 +1,8 @@
 """Sketches: tests whose every expected value is left open, so that running them says what they show.
 
-A sketch is the source of a test module in which each assertion reads ``assert EXPRESSION == ...``. It becomes a scenario
-by showing the expressions' values instead, and a test by stating what was shown. Whatever a generator expected is
-opened first: a small model proposes good inputs and wrong values.
+A sketch is the source of a test module in which each assertion reads ``assert EXPRESSION == ...``. It becomes a
+scenario by showing the expressions' values instead, and a test by stating what was shown. Whatever a generator expected
+is opened first: a small model proposes good inputs and wrong values.
 """
 
 from __future__ import annotations

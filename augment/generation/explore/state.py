@@ -79,7 +79,7 @@ def _chosen(sight: Sight, keys: Collection[str]) -> dict[int, list[Leaf]]:
 
 
 def _telling(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """What a reader wants to know where no mutant asks for anything: the values themselves, else the first few parts."""
+    """What a reader wants to know where no mutant asks for anything: the values, else the first few parts."""
     whole = [leaf for leaf in leaves if leaf.path == "{}"]
     return whole[:3] or list(leaves[:4])
 
@@ -100,7 +100,9 @@ def _until_raise(function: FunctionNode, raised: Raised, imports: list[ast.stmt]
     imports += ast.parse("import pytest").body
     if module not in ("", "builtins"):
         imports += ast.parse(f"from {module} import {name}").body
-    call = ast.Call(ast.Attribute(ast.Name("pytest", ast.Load()), "raises", ast.Load()), [ast.Name(name, ast.Load())], [])
+    call = ast.Call(
+        ast.Attribute(ast.Name("pytest", ast.Load()), "raises", ast.Load()), [ast.Name(name, ast.Load())], []
+    )
     message = stable_message(raised.message)
     if message and not raised.by_project:
         # Whoever raised it may word it otherwise in another version.

@@ -9,17 +9,15 @@ from __future__ import annotations
 import ast
 import copy
 import random
-import string
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from augment.generation.explore.texts import other_text
 from augment.generation.syntax import FunctionNode, render, single_test
 
-_MOST_TEXT = 400
 _WHOLE_VALUE = 0.12
 """How often a literal gives way to a whole value from elsewhere."""
 _MOST_ITEMS = 12
-_CHARACTERS = "aAzZ09 _-.,:;!?@#/\\'\"()[]{}<>=+*&%$\n\t\u00e9\u4e2d"
 _INTERESTING = (0, 1, -1, 2, 3, 10, 100, 255, 256, -100)
 
 
@@ -116,20 +114,25 @@ def _other(node: ast.expr, words: Words, rng: random.Random) -> ast.expr:
         return ast.parse(rng.choice(words.outputs), mode="eval").body
     if isinstance(node, ast.List | ast.Tuple | ast.Set):
         return _other_items(node, rng)
-    if isinstance(node, ast.Dict):
-        return _other_dict(node, rng)
+    return _other_dict(node, rng) if isinstance(node, ast.Dict) else _other_constant(node, words, rng)
+
+
+def _other_constant(node: ast.expr, words: Words, rng: random.Random) -> ast.expr:
     value = _value_of(node)
+    new: object
     if isinstance(value, bool):
-        return ast.Constant(not value)
-    if isinstance(value, int | float):
-        return _constant(_other_number(value, words, rng))
-    if isinstance(value, str):
-        return ast.Constant(_other_text(value, words, rng))
-    if isinstance(value, bytes):
-        return ast.Constant(_other_text(value.decode("latin-1"), words, rng).encode("latin-1", "replace"))
-    if value is None:
-        return _constant(rng.choice([0, 1, "", "a", *words.texts[:4], True]))
-    return node
+        new = not value
+    elif isinstance(value, int | float):
+        new = _other_number(value, words, rng)
+    elif isinstance(value, str):
+        new = other_text(value, words.texts, rng)
+    elif isinstance(value, bytes):
+        new = other_text(value.decode("latin-1"), words.texts, rng).encode("latin-1", "replace")
+    elif value is None:
+        new = rng.choice([0, 1, "", "a", *words.texts[:4], True])
+    else:
+        return node
+    return _constant(new)
 
 
 def _value_of(node: ast.expr) -> object:
@@ -160,111 +163,6 @@ def _other_number(value: float, words: Words, rng: random.Random) -> float:
     if kind == 4 and isinstance(value, float):
         return round(value + rng.choice((-0.5, 0.25, 0.1, 1.5)), 4)
     return value + rng.choice((-2, -1, 1, 2))
-
-
-def _other_text(text: str, words: Words, rng: random.Random) -> str:
-    change = rng.choice(_TEXT_CHANGES if "\n" not in text else _LINE_CHANGES + _TEXT_CHANGES)
-    return change(text, words, rng)[:_MOST_TEXT]
-
-
-def _insert(text: str, words: Words, rng: random.Random) -> str:
-    at = rng.randrange(len(text) + 1)
-    return text[:at] + _piece(words, rng) + text[at:]
-
-
-def _piece(words: Words, rng: random.Random) -> str:
-    if words.texts and rng.random() < 0.6:
-        return rng.choice(words.texts)
-    return rng.choice(_CHARACTERS) if rng.random() < 0.7 else rng.choice(string.ascii_letters + string.digits)
-
-
-def _cut(text: str, words: Words, rng: random.Random) -> str:
-    if len(text) < 2:
-        return ""
-    start = rng.randrange(len(text))
-    return text[:start] + text[start + rng.choice((1, 1, 1, 2, 4, 8)) :]
-
-
-def _replace(text: str, words: Words, rng: random.Random) -> str:
-    if not text:
-        return _piece(words, rng)
-    at = rng.randrange(len(text))
-    return text[:at] + _piece(words, rng) + text[at + 1 :]
-
-
-def _swap_case(text: str, words: Words, rng: random.Random) -> str:
-    return rng.choice((str.swapcase, str.upper, str.lower, str.title, str.capitalize))(text)
-
-
-def _double(text: str, words: Words, rng: random.Random) -> str:
-    start = rng.randrange(len(text) + 1)
-    part = text[start : start + rng.choice((1, 2, 5, 20))]
-    return text[:start] + part + text[start:]
-
-
-def _pad(text: str, words: Words, rng: random.Random) -> str:
-    space = rng.choice((" ", "  ", "\n", "\t"))
-    return rng.choice((space + text, text + space, space + text + space, text.strip()))
-
-
-def _swap_word(text: str, words: Words, rng: random.Random) -> str:
-    parts = text.split(" ")
-    at = rng.randrange(len(parts))
-    parts[at] = _piece(words, rng)
-    return " ".join(parts)
-
-
-def _whole(text: str, words: Words, rng: random.Random) -> str:
-    return rng.choice(words.texts) if words.texts else _double(text, words, rng)
-
-
-def _join(text: str, words: Words, rng: random.Random) -> str:
-    other = rng.choice(words.texts) if words.texts else text
-    return text + rng.choice(("", " ", "\n", ",", "-", "_")) + other
-
-
-def _drop_line(text: str, words: Words, rng: random.Random) -> str:
-    lines = text.split("\n")
-    del lines[rng.randrange(len(lines))]
-    return "\n".join(lines)
-
-
-def _double_line(text: str, words: Words, rng: random.Random) -> str:
-    lines = text.split("\n")
-    at = rng.randrange(len(lines))
-    lines.insert(rng.randrange(len(lines) + 1), lines[at])
-    return "\n".join(lines)
-
-
-def _swap_lines(text: str, words: Words, rng: random.Random) -> str:
-    lines = text.split("\n")
-    one, other = rng.randrange(len(lines)), rng.randrange(len(lines))
-    lines[one], lines[other] = lines[other], lines[one]
-    return "\n".join(lines)
-
-
-def _indent_line(text: str, words: Words, rng: random.Random) -> str:
-    lines = text.split("\n")
-    at = rng.randrange(len(lines))
-    lines[at] = rng.choice(("    " + lines[at], "  " + lines[at], lines[at].lstrip()))
-    return "\n".join(lines)
-
-
-def _insert_line(text: str, words: Words, rng: random.Random) -> str:
-    lines = text.split("\n")
-    lines.insert(rng.randrange(len(lines) + 1), rng.choice(("", _piece(words, rng), "    " + _piece(words, rng))))
-    return "\n".join(lines)
-
-
-_TextChange = Callable[[str, Words, random.Random], str]
-_TEXT_CHANGES: tuple[_TextChange, ...] = (
-    *(_insert, _insert, _cut, _cut, _replace, _replace, _swap_case, _double),
-    *(_pad, _swap_word, _whole, _join),
-)
-_LINE_CHANGES: tuple[_TextChange, ...] = (
-    *(_drop_line, _drop_line, _double_line, _swap_lines, _indent_line, _insert_line, _insert_line),
-    *(_drop_line, _swap_lines, _indent_line, _insert_line),
-)
 
 
 def _other_items(node: ast.List | ast.Tuple | ast.Set, rng: random.Random) -> ast.expr:

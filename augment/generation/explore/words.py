@@ -16,7 +16,22 @@ _MOST_TEXTS = 260
 
 COMMON = (
     *("https://www.example.com/a?b=1", "user@example.com", "2024-02-29", "12:30", "192.168.0.1", "::1", "-3.5", "1e3"),
-    *("(a)", '"quoted"', "'", "#", "%", "key: value", "a, b", "one two", "x=1", "[1, 2]", "{}", "<b>", "\u00e9", "100%"),
+    *(
+        "(a)",
+        '"quoted"',
+        "'",
+        "#",
+        "%",
+        "key: value",
+        "a, b",
+        "one two",
+        "x=1",
+        "[1, 2]",
+        "{}",
+        "<b>",
+        "\u00e9",
+        "100%",
+    ),
 )
 """Texts of the forms that code often asks for."""
 
@@ -56,24 +71,23 @@ def _constants(context: TargetContext) -> Iterable[object]:
 
 
 def _note(value: object, texts: dict[str, None], numbers: dict[float, None]) -> None:
-    if isinstance(value, bool) or value is None or value is ...:
-        return
-    if isinstance(value, int | float):
+    if isinstance(value, str):
+        texts |= dict.fromkeys(part for part in _parts(value) if part not in texts)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         numbers[value] = None
-    elif isinstance(value, str) and value:
-        if len(value) <= _LONGEST:
-            texts[value] = None
-        for word in re.findall(r"[^\W_]+|[^\w\s]+", value)[:20]:
-            texts.setdefault(word[:_LONGEST], None)
-        for line in value.splitlines()[:12]:
-            texts.setdefault(line[:_MOST], None)
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
             _note(item, texts, numbers)
     elif isinstance(value, dict):
-        for key, item in value.items():
-            _note(key, texts, numbers)
+        for item in (*value.keys(), *value.values()):
             _note(item, texts, numbers)
+
+
+def _parts(text: str) -> list[str]:
+    """A text where it is short, its words and signs, its lines."""
+    whole = [text] if 0 < len(text) <= _LONGEST else []
+    words = [word[:_LONGEST] for word in re.findall(r"[^\W_]+|[^\w\s]+", text)[:20]]
+    return [*whole, *words, *(line[:_MOST] for line in text.splitlines()[:12] if line)]
 
 
 def _is_literal(node: ast.expr) -> bool:
