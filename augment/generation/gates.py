@@ -2,8 +2,8 @@
 
 Each stage takes candidates and gives back those that go on; the rest become rejections with the gate's name. The
 names, in order: ``repeat``, ``parses``, ``harmless``, ``asserts``, ``imports``, ``collects``, ``fault``, ``falsified``,
-``passes``, ``target``, ``gain``, ``stable``. ``gain`` is a new line or branch, or (``mutants``) a mutant that nothing
-noticed before.
+``passes``, ``target``, ``gain``, ``vacuous``, ``stable``. ``gain`` is a new line or branch, or (``mutants``) a mutant
+that nothing noticed before; ``vacuous`` is a test that only covers and would not notice any change of its target.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from augment.records import Candidate, Finding, Rejection, TestKind, merge_cover
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
-GATES = ("repeat", "harmless", "asserts", "target", "gain", "mutants", "stable")
+GATES = ("repeat", "harmless", "asserts", "target", "gain", "mutants", "vacuous", "stable")
 """The gates that can be switched off by name."""
 GATE_RUNS = 5
 """Runs that a kept test passed: two in one process, two in fresh ones with everything varied, one alone."""
@@ -37,6 +37,8 @@ DOCTEST = "doctest"
 THIRD_SEED, FOURTH_SEED = 2, 3
 """Hash seeds beside those of the first runs. There are four in all, since each needs a warm process of its own."""
 _DETAIL = 600
+_MUTANTS_EACH = 24
+"""Changes of its target that a test which kills nothing new is held against."""
 _NO_GAIN = "no line or branch that is not covered already, and no mutant that nothing noticed"
 
 
@@ -259,6 +261,7 @@ class Judge:
                 chosen.append((item, Gain({})))
             else:
                 judgement.reject(item.candidate, "gain", _NO_GAIN)
+        chosen = self._telling(chosen, kills, contexts, judgement)
         proven = [replace(item, kills=kills.get(item.candidate.id)) for item in self._stable(chosen, judgement)]
         by_id = {item.candidate.id: item for item, _ in chosen}
         for one in proven:
@@ -266,6 +269,28 @@ class Judge:
             if self._book is not None:
                 self._book.kill(one.kills or ())
         return proven
+
+    def _telling(
+        self,
+        chosen: Sequence[tuple[_Tried, Gain]],
+        kills: Mapping[str, frozenset[str]],
+        contexts: Mapping[str, TargetContext],
+        judgement: Judgement,
+    ) -> list[tuple[_Tried, Gain]]:
+        """Those that notice at least one change of their target, where it has changes that they could notice."""
+        quiet = [item for item, _ in chosen if not kills.get(item.candidate.id)]
+        if self._book is None or not quiet or not self._settings.enabled("vacuous"):
+            return list(chosen)
+        vacuous = set()
+        for item in quiet:
+            target = contexts[item.candidate.target].target
+            near = [m for m in self._book.of(target) if self._ledger.touches(m, item.trial.coverage)][:_MUTANTS_EACH]
+            verdicts = self._runner.mutate({item.candidate: item.trial}, near, *self._ledger.known)
+            survived = [verdict for verdict in verdicts if verdict.outcome is MutantOutcome.SURVIVED]
+            if survived and not any(verdict.outcome.noticed for verdict in verdicts):
+                vacuous.add(item.candidate.id)
+                judgement.reject(item.candidate, "vacuous", f"none of {len(survived)} changes of {target.id} fails it")
+        return [(item, gain) for item, gain in chosen if item.candidate.id not in vacuous]
 
     def _kills(self, items: Sequence[_Tried]) -> dict[str, frozenset[str]]:
         """Candidate -> the living mutants that it is the first to kill; empty where mutants are not tried."""

@@ -54,6 +54,10 @@ class MutantBook:
         gone = self._dead | self._left_out
         return sum(1 for name in self._by_target[target.id] if name not in gone)
 
+    def of(self, target: Target) -> list[Mutant]:
+        """All of one target's mutants that can be tried, dead or alive."""
+        return [self._mutants[name] for name in self._by_target[target.id] if name not in self._left_out]
+
     def survivors(self, target: Target, most: int) -> tuple[str, ...]:
         """The changes of some living mutants of a target, a ``-`` and a ``+`` line each; none where all of them live,
         for then nothing was tried yet.

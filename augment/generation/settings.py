@@ -31,8 +31,8 @@ class GenerationSettings:
     reply_tokens: int | None = None
     """Length of one reply where no call is hurried: calls are then not cut to ``call_s``, so no test breaks off because
     the machine was busy. None sizes replies to the time that is left."""
-    batch_size: int = 16
-    """Candidates judged at once to begin with; a pass adjusts it to how long that takes."""
+    batch_size: int = 24
+    """Candidates judged at once; fewer where that takes long."""
     model_first: bool = False
     """The budget belongs to the model as long as it has something to say; deterministic generators come after it, for
     ``search_s``. Whoever comes first takes the coverage; a model's tests read better, and where time is not short it

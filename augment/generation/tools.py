@@ -18,19 +18,19 @@ from augment.generation.trials import TrialRunner
 from augment.records import Candidate, CoverageReport, TestKind
 
 FEWEST_AT_ONCE = 3
-_MOST_AT_ONCE = 64
-_SHORT_S, _LONG_S = 3.0, 8.0
+_LONG_S = 8.0
 
 
 @dataclass(slots=True)
 class Pace:
-    """How many candidates to judge at once: many while most add nothing, few while many go through all gates.
+    """How many candidates to judge at once: ``size``, and fewer where that takes long or little time is left.
 
-    Leases stay short and the end of a budget is not overrun by much.
+    Leases stay short and the end of a budget is not overrun by much. On a machine that keeps up the number does not
+    depend on time, so that a fixed seed gives the same tests twice.
     """
 
     size: int
-    seconds_each: float = 0.4
+    seconds_each: float = 0.1
 
     def at_once(self, seconds_left: float) -> int:
         """How many to judge now, so that it ends about when the budget does."""
@@ -39,9 +39,7 @@ class Pace:
     def learn(self, seconds: float, count: int) -> None:
         """Adjust to how long the last batch took."""
         self.seconds_each = max(0.02, (self.seconds_each + seconds / count) / 2)
-        if seconds < _SHORT_S:
-            self.size = min(_MOST_AT_ONCE, self.size * 2)
-        elif seconds > _LONG_S:
+        if seconds > _LONG_S:
             self.size = max(FEWEST_AT_ONCE, self.size // 2)
 
 

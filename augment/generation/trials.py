@@ -34,8 +34,9 @@ log = logging.getLogger("augment.generation")
 _MAX_SPLITS = 5
 """How often a batch that faulted is halved in search of the culprit: 2**5 covers a full batch."""
 _AT_ONCE = 2
-_MUTANTS_S = 3.0
+_MUTANTS_S = 8.0
 """Wall-clock time that the mutants of one exploration may take; the next one begins with those left over."""
+_SHORTEST_S = 0.05
 FIRST_SEED = 0
 """The hash seed of every first run: warm processes are kept by it."""
 _NARROWEST = 8
@@ -171,7 +172,12 @@ class TrialRunner:
             snapshot=self._snapshot,
             mutants=(),
             tests={},
-            seconds={nodeid: max(trial.duration_s, 0.01) for trial in tried.values() for nodeid in trial.nodeids},
+            # Rounded up: small differences decide which of two tests is tried first, and would do so by chance.
+            seconds={
+                nodeid: max(_SHORTEST_S, round(trial.duration_s + 0.05, 1))
+                for trial in tried.values()
+                for nodeid in trial.nodeids
+            },
             files={
                 **self._conftest,
                 **{trial_file(self._output, candidate.id): candidate.source for candidate in tried},

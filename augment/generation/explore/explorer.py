@@ -30,9 +30,11 @@ from augment.records import Candidate, TestKind, new_id
 _SEEDS = 80
 """Calls of one target that the deterministic generator is asked for."""
 _SEEDS_A_STEP = 24
-_SMALLEST, _LARGEST = 60, 400
-"""Sketches a step: what fits into :data:`_STEP_S` decides."""
-_STEP_S = 2.5
+_FIRST, _LARGEST, _SMALLEST = 120, 320, 20
+"""Sketches a step: few at first, so that the first tests come soon. Time does not decide how many, or a fixed seed
+would not give the same tests twice; only where calls are so slow that a step takes :data:`_TOO_LONG_S`, it has to.
+"""
+_TOO_LONG_S = 10.0
 _TRIES = 4
 """Variations tried for each one wanted: many repeat what was seen."""
 _POOL = 60
@@ -97,7 +99,7 @@ class Explorer:
         self._seen: set[str] = set()
         self._arcs: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
         self._all: list[Known] = []
-        self._size = _SMALLEST
+        self._size = _FIRST
         self._calls = 0
         self._offset = 0
         self._direct: list[Candidate] = []
@@ -228,7 +230,7 @@ class Explorer:
         files = sorted({found.context.target.file for found in self._fields.values()})
         mutants = self._in_turn(self._book.alive(files))
         explored, seconds = self._runner.explore([scenario_of(sketch) for sketch in sketches], files, mutants)
-        self._size = max(_SMALLEST, min(_LARGEST, int(len(sketches) * _STEP_S / max(seconds, 0.05))))
+        self._size = max(_SMALLEST, self._size // 2) if seconds > _TOO_LONG_S else min(_LARGEST, self._size * 3 // 2)
         self._book.leave_out(explored.unapplied)
         noticed = _by_scenario(explored)
         by_id = {sketch.id: sketch for sketch in sketches}
