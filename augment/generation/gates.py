@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from augment.generation.explore import opened
 from augment.generation.ledger import Gain, Ledger
 from augment.generation.mending import SECOND_SEED, Mended, Pending, mend, open_pending
+from augment.generation.minimise import minimised
 from augment.generation.model import BrokenTest
 from augment.generation.mutant_book import MutantBook
 from augment.generation.observe import has_placeholder
@@ -29,7 +30,7 @@ from augment.records import Candidate, Finding, Rejection, TestKind, merge_cover
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
 
-GATES = ("repeat", "harmless", "asserts", "target", "gain", "mutants", "vacuous", "stable")
+GATES = ("repeat", "harmless", "asserts", "target", "gain", "mutants", "vacuous", "minimise", "stable")
 """The gates that can be switched off by name."""
 GATE_RUNS = 5
 """Runs that a kept test passed: two in one process, two in fresh ones with everything varied, one alone."""
@@ -262,6 +263,8 @@ class Judge:
             else:
                 judgement.reject(item.candidate, "gain", _NO_GAIN)
         chosen = self._telling(chosen, kills, contexts, judgement)
+        if self._book is not None and self._settings.enabled("minimise"):
+            chosen = [(self._minimised(item, kills), gain) for item, gain in chosen]
         proven = [replace(item, kills=kills.get(item.candidate.id)) for item in self._stable(chosen, judgement)]
         by_id = {item.candidate.id: item for item, _ in chosen}
         for one in proven:
@@ -291,6 +294,14 @@ class Judge:
                 vacuous.add(item.candidate.id)
                 judgement.reject(item.candidate, "vacuous", f"none of {len(survived)} changes of {target.id} fails it")
         return [(item, gain) for item, gain in chosen if item.candidate.id not in vacuous]
+
+    def _minimised(self, item: _Tried, kills: dict[str, frozenset[str]]) -> _Tried:
+        """The test without what kills nothing; what it kills stays noted under its new name."""
+        assert self._book is not None
+        own = kills.get(item.candidate.id, frozenset())
+        smaller = minimised(item.candidate, item.trial, own, self._runner, self._book, self._ledger.known)
+        kills[smaller.id] = own
+        return replace(item, candidate=smaller)
 
     def _kills(self, items: Sequence[_Tried]) -> dict[str, frozenset[str]]:
         """Candidate -> the living mutants that it is the first to kill; empty where mutants are not tried."""

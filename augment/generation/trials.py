@@ -195,6 +195,10 @@ class TrialRunner:
         ]
         return audit_mutants(self._executor, ranked, _AT_ONCE)
 
+    def nodeid(self, candidate: Candidate, name: str) -> str:
+        """Where the test called ``name`` of a candidate is found while it is on trial."""
+        return f"{trial_file(self._output, candidate.id)}::{name}"
+
     def noticed_by(self, known: CoverageReport, mutants: Sequence[Mutant], seconds: float) -> set[str]:
         """Which of ``mutants`` the tests that exist already notice; of each only the narrowest tests are tried."""
         if not any(known.tests.values()) or not mutants or seconds <= 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Collection, Sequence
 
 from augment.exploring import OUTCOME, Leaf, Raised, Sight
@@ -20,7 +19,8 @@ _PROGRAMMING_ERRORS = frozenset(
 """What a call with senseless arguments raises: true, and nobody's behaviour."""
 MOST_ASSERTIONS = 8
 """Of one test; more are not read."""
-_NAME = re.compile(r"_+")
+_SHORT = 50
+"""A longer call gets a name before a part of what it gives is stated."""
 
 
 def usable_leaves(sight: Sight) -> tuple[Leaf, ...]:
@@ -170,7 +170,8 @@ class _Writer:
             # The call stays: what follows may rest on what it did.
             return [] if isinstance(subject, ast.Name | ast.Attribute) else [ast.Expr(subject)]
         statements: list[ast.stmt] = []
-        single = len(leaves) == 1 and leaves[0].path.count("{}") == 1
+        short = leaves and (leaves[0].path == "{}" or len(ast.unparse(subject)) <= _SHORT)
+        single = len(leaves) == 1 and leaves[0].path.count("{}") == 1 and short
         if not single and not isinstance(subject, ast.Name):
             name = self._new_name()
             statements.append(ast.Assign([ast.Name(name, ast.Store())], subject, lineno=0))
