@@ -9,17 +9,12 @@ taken anew keeps what it says. A bar that is missed is shown like one that is me
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import re
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
+from pages import ROOT, Page, section_text, without_paths
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ def main() -> int:
         if status != 0:
             failed.append(section.name)
         if not options.quick:
-            PAGE.write_text(with_section(PAGE.read_text() if PAGE.exists() else HEAD, section, table))
+            PAGE.write(section.name, section_of(section, table))
     if failed:
         print(f"ended with an error: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -119,6 +114,8 @@ HEAD = """# Performance
 Every claim is a script in `benchmarks/` that measures Augment and the peer in one run, in turn, and prints both. Read
 the ratios: absolute times belong to the machine. A bar that is missed is shown like one that is met.
 """
+
+PAGE = Page(ROOT / "docs" / "performance.md", HEAD, tuple(section.name for section in SECTIONS))
 
 
 def run(command: list[str]) -> tuple[int, str]:
@@ -137,26 +134,12 @@ def tables_of(printed: str) -> str:
     """What a reader wants of a script's output: all but the JSON, with no path of this machine."""
     text = re.sub(r"^[{\[]\n.*?^[}\]]\n?", "", printed, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^[{\[].*[}\]]$\n?", "", text, flags=re.MULTILINE)
-    return text.replace(str(Path.home()), "~").replace(str(ROOT), ".").strip()
+    return without_paths(text).strip()
 
 
-def with_section(page: str, section: Section, table: str) -> str:
-    """The page with this section made new, in the order of ``SECTIONS``."""
-    parts = dict(re.findall(r"<!-- begin (\S+) -->\n(.*?)<!-- end \1 -->", page, flags=re.DOTALL))
-    day = time.strftime("%Y-%m-%d", time.gmtime())
-    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {commit()}"
-    command = "python benchmarks/" + " ".join(section.command)
-    parts[section.name] = f"## {section.title}\n\nThe bar: {section.bar}\n\n`{command}` ({day}, {machine})\n\n{table}\n"
-    order = [one.name for one in SECTIONS if one.name in parts]
-    return HEAD + "".join(f"\n<!-- begin {name} -->\n{parts[name]}<!-- end {name} -->\n" for name in order)
-
-
-def commit() -> str:
-    """The state that was measured."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return f"at {done.stdout.strip()}" if done.returncode == 0 else "outside a repository"
+def section_of(section: Section, table: str) -> str:
+    """What the page says of it."""
+    return section_text(section.title, section.bar, section.command, table)
 
 
 if __name__ == "__main__":
