@@ -102,7 +102,7 @@ class Harness:
 
     def collected(self, work: Path) -> list[str]:
         """The node ids of all tests, parametrised cases one by one."""
-        printed = self.pytest(work, ["--collect-only", "-q", "tests"], SUITE_S)[1]
+        printed = self.pytest(work, ["--collect-only", "tests"], SUITE_S)[1]
         return [line.strip() for line in printed.splitlines() if ".py::" in line]
 
     def failing_alone(self, work: Path, tests: list[str]) -> list[str]:

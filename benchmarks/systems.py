@@ -114,6 +114,8 @@ class Pynguin:
         python = environment("pynguin", (PYNGUIN,), self.cache)
         began = time.monotonic()
         budget = round(self.budget_s)
+        # First on the path: what Pynguin itself stands on includes a newer docstring_parser.
+        environ = user_environ(PYNGUIN_DANGER_AWARE="1", PYTHONPATH=str(work))
         for module in subject.names:
             command = [str(python.parent / "pynguin"), "--project-path", str(work), "--module-name", module]
             command += ["--output-path", str(work / "tests"), "--maximum-search-time", str(budget)]
@@ -125,7 +127,7 @@ class Pynguin:
                 "--maximum_mutation_time",
                 str(2 * budget),
             ]
-            end = limited(command, work, 10 * self.budget_s + 300, user_environ(PYNGUIN_DANGER_AWARE="1"))
+            end = limited(command, work, 10 * self.budget_s + 300, environ)
             if end != 0:
                 print(f"pynguin on {module} ended with {end}", file=sys.stderr)
         return Written(seconds=round(time.monotonic() - began, 1))
