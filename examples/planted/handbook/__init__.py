@@ -1,0 +1,1 @@
+"""Small functions over text, figures, sequences, tables and opening hours."""
