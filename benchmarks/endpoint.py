@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI
@@ -46,6 +47,8 @@ class Endpoint:
         spec = engine_spec(load_settings({}, None, None).settings.model)
         if spec is None:
             raise SystemExit("the settings switch the model off; CoverUp needs one")
+        # As urgent as the peer's own tests, which would starve a model in the background.
+        spec = replace(spec, nice=0)
         self._engine = EngineProcess(spec)
         self._chat = _Counting(spec, self._engine)
         port = free_port()

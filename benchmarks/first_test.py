@@ -47,9 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--no-model", action="store_true")
     parser.add_argument("--edits", type=int, default=len(EDITS))
-    parser.add_argument(
-        "--limit", type=float, default=180.0, help="seconds after which a save counts as without a test"
-    )
+    parser.add_argument("--limit", type=float, default=180.0, help="seconds until a save counts as without a test")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/quality.md")
     options = parser.parse_args()

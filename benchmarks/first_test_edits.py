@@ -157,7 +157,7 @@ EDITS = (
     Edit(
         "orders",
         "small_order_fee",
-        'def small_order_fee(total: int, is_member: bool) -> int:\n    """What a small order costs on top, in cents."""\n'
+        'def small_order_fee(total: int, is_member: bool) -> int:\n    """What a small order costs on top."""\n'
         '    if total < 0:\n        raise ValueError("a total cannot be negative")\n'
         "    if is_member or total >= 2000:\n        return 0\n    return 300 if total < 1000 else 150\n",
     ),

@@ -16,22 +16,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_BEGIN = "<!-- begin "
 _SECTION = re.compile(r"<!-- begin (\S+) -->\n(.*?)<!-- end \1 -->", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: what it begins with, and its sections' names in order."""
+    """A page: what it begins with where it is not there yet, and its sections' names in order."""
 
     path: Path
     head: str
     order: tuple[str, ...]
 
     def with_section(self, text: str, name: str, section: str) -> str:
-        """The page's ``text`` with one section made new; a page that is not there yet is ''."""
+        """The page's ``text`` with one section made new. What stands before the first section stays as it is."""
+        head = text.partition(_BEGIN)[0].rstrip("\n") + "\n" if text else self.head
         parts = {**dict(_SECTION.findall(text)), name: section.rstrip("\n") + "\n"}
         names = [one for one in self.order if one in parts] + sorted(set(parts) - set(self.order))
-        return self.head + "".join(f"\n<!-- begin {one} -->\n{parts[one]}<!-- end {one} -->\n" for one in names)
+        return head + "".join(f"\n{_BEGIN}{one} -->\n{parts[one]}<!-- end {one} -->\n" for one in names)
 
     def write(self, name: str, section: str) -> None:
         """Put a section on the page."""
