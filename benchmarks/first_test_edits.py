@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent, indent
 
 
 @dataclass(frozen=True)
@@ -29,136 +30,227 @@ class Edit:
         file.write_text(changed, encoding="utf-8")
 
 
+def _before(line: str, module: str, function: str, source: str) -> Edit:
+    """New lines in a function, before one of its lines."""
+    return Edit(module, function, indent(dedent(source).lstrip("\n"), "    ") + "    " + line, "    " + line)
+
+
+def _added(module: str, function: str, source: str) -> Edit:
+    return Edit(module, function, dedent(source).lstrip("\n"))
+
+
 EDITS = (
-    Edit(
+    _before(
+        "remainder = cents % step\n",
         "money",
         "round_to",
-        "    if cents < 0:\n        return -round_to(-cents, step)\n    remainder = cents % step\n",
-        "    remainder = cents % step\n",
+        """
+        if cents < 0:
+            return -round_to(-cents, step)
+        """,
     ),
-    Edit(
+    _added(
         "text",
         "excerpt",
-        'def excerpt(text: str, words: int) -> str:\n    """The first words of a text, with an ellipsis where more '
-        'follow."""\n    if words < 1:\n        raise ValueError("at least one word is wanted")\n'
-        "    found = text.split()\n    if len(found) <= words:\n        return text.strip()\n"
-        '    return " ".join(found[:words]) + " …"\n',
+        '''
+        def excerpt(text: str, words: int) -> str:
+            """The first words of a text, with an ellipsis where more follow."""
+            if words < 1:
+                raise ValueError("at least one word is wanted")
+            found = text.split()
+            if len(found) <= words:
+                return text.strip()
+            return " ".join(found[:words]) + " …"
+        ''',
     ),
-    Edit(
+    _before(
+        "if 3 <= day.month <= 5:\n",
         "dates",
         "season",
-        '    if day.month == 12 and 24 <= day.day <= 26:\n        return "christmas"\n    if 3 <= day.month <= 5:\n',
-        "    if 3 <= day.month <= 5:\n",
+        """
+        if day.month == 12 and 24 <= day.day <= 26:
+            return "christmas"
+        """,
     ),
-    Edit(
+    _added(
         "parsing",
         "parse_ratio",
-        'def parse_ratio(text: str) -> float:\n    """Read a ratio such as ``3:4`` or ``75%`` as a fraction."""\n'
-        '    cleaned = text.strip()\n    if cleaned.endswith("%"):\n        return float(cleaned[:-1]) / 100\n'
-        '    part, colon, whole = cleaned.partition(":")\n    if not colon:\n'
-        '        raise ParseError(f"not a ratio: {text!r}")\n    return float(part) / float(whole)\n',
+        '''
+        def parse_ratio(text: str) -> float:
+            """Read a ratio such as ``3:4`` or ``75%`` as a fraction."""
+            cleaned = text.strip()
+            if cleaned.endswith("%"):
+                return float(cleaned[:-1]) / 100
+            part, colon, whole = cleaned.partition(":")
+            if not colon:
+                raise ParseError(f"not a ratio: {text!r}")
+            return float(part) / float(whole)
+        ''',
     ),
-    Edit(
+    _before(
+        "if len(code) != 2 or not code.isalpha():\n",
         "shipping",
         "zone_of",
-        '    code = country.strip().upper()\n    if code == "UK":\n        return ZONES["GB"]\n',
-        "    code = country.strip().upper()\n",
+        """
+        if code == "UK":
+            return ZONES["GB"]
+        """,
     ),
-    Edit(
+    _before(
+        "if len(names) == 2:\n",
         "text",
         "join_names",
-        '    if len(names) > 10:\n        return f"{len(names)} authors"\n    if len(names) == 2:\n',
-        "    if len(names) == 2:\n",
+        """
+        if len(names) > 10:
+            return f"{len(names)} authors"
+        """,
     ),
-    Edit(
+    _added(
         "money",
         "value_added_tax",
-        'def value_added_tax(cents: int, reduced: bool = True) -> int:\n    """The tax in a price: 7 percent on books, '
-        '19 on all else."""\n    if cents < 0:\n        raise ValueError("a price cannot be negative")\n'
-        "    rate = 7 if reduced else 19\n    return round(cents * rate / (100 + rate))\n",
+        '''
+        def value_added_tax(cents: int, reduced: bool = True) -> int:
+            """The tax in a price: 7 percent on books, 19 on all else."""
+            if cents < 0:
+                raise ValueError("a price cannot be negative")
+            rate = 7 if reduced else 19
+            return round(cents * rate / (100 + rate))
+        ''',
     ),
-    Edit(
+    _before(
+        "if orders >= 10:\n",
         "discounts",
         "loyalty_percent",
-        "    if years >= 25:\n        percent += 1\n    if orders >= 10:\n",
-        "    if orders >= 10:\n",
+        """
+        if years >= 25:
+            percent += 1
+        """,
     ),
-    Edit(
+    _before(
+        'hours, mark, rest = cleaned.partition("h")\n',
         "parsing",
         "parse_minutes",
-        '    cleaned = text.strip().lower()\n    if cleaned == "half an hour":\n        return 30\n'
-        '    hours, mark, rest = cleaned.partition("h")\n',
-        '    cleaned = text.strip().lower()\n    hours, mark, rest = cleaned.partition("h")\n',
+        """
+        if cleaned == "half an hour":
+            return 30
+        """,
     ),
-    Edit(
+    _added(
         "books",
         "era",
-        'def era(year: int) -> str:\n    """Words for the time in which a book came out."""\n    if year < 0:\n'
-        '        return "antiquity"\n    if year < 1500:\n        return "manuscript"\n'
-        '    return "modern" if year >= 1900 else "early print"\n',
+        '''
+        def era(year: int) -> str:
+            """Words for the time in which a book came out."""
+            if year < 0:
+                return "antiquity"
+            if year < 1500:
+                return "manuscript"
+            return "modern" if year >= 1900 else "early print"
+        ''',
     ),
-    Edit(
+    _before(
+        "if waiting_days > 5 or",
         "orders",
         "priority",
-        '    if waiting_days > 30:\n        return "overdue"\n    if waiting_days > 5 or',
-        "    if waiting_days > 5 or",
+        """
+        if waiting_days > 30:
+            return "overdue"
+        """,
     ),
-    Edit(
+    _before(
+        "missing = sold_per_week * weeks - on_hand\n",
         "inventory",
         "reorder_quantity",
-        '    if weeks > 52:\n        raise ValueError("more than a year ahead")\n'
-        "    missing = sold_per_week * weeks - on_hand\n",
-        "    missing = sold_per_week * weeks - on_hand\n",
+        """
+        if weeks > 52:
+            raise ValueError("more than a year ahead")
+        """,
     ),
-    Edit(
+    _added(
         "dates",
         "days_until",
-        'def days_until(today: date, day: date) -> str:\n    """Words for the days that are left."""\n'
-        "    left = (day - today).days\n    if left < 0:\n"
-        '        return "over"\n    if left == 0:\n        return "today"\n    return f"{left} to go"\n',
+        '''
+        def days_until(today: date, day: date) -> str:
+            """Words for the days that are left."""
+            left = (day - today).days
+            if left < 0:
+                return "over"
+            if left == 0:
+                return "today"
+            return f"{left} to go"
+        ''',
     ),
-    Edit(
+    _before(
+        "return sorted((book for",
         "books",
         "by_author",
-        "    if not wanted:\n        return []\n    return sorted((book",
-        "    return sorted((book",
+        """
+        if not wanted:
+            return []
+        """,
     ),
-    Edit(
+    _before(
+        'return text.replace("-", "")',
         "isbn",
         "normalise",
-        '    bare = text.upper().strip().removeprefix("ISBN")\n    return bare.replace("-", "").replace(" ", "")\n',
-        '    return text.replace("-", "").replace(" ", "").upper()\n',
+        """
+        if text.upper().startswith("ISBN"):
+            return normalise(text[4:])
+        """,
     ),
-    Edit(
+    _added(
         "discounts",
         "bulk_percent",
-        'def bulk_percent(copies: int) -> int:\n    """The percentage for many copies of one book."""\n'
-        '    if copies < 0:\n        raise ValueError("copies cannot be negative")\n    if copies >= 100:\n'
-        "        return 20\n    return 10 if copies >= 20 else 0\n",
+        '''
+        def bulk_percent(copies: int) -> int:
+            """The percentage for many copies of one book."""
+            if copies < 0:
+                raise ValueError("copies cannot be negative")
+            if copies >= 100:
+                return 20
+            return 10 if copies >= 20 else 0
+        ''',
     ),
-    Edit(
+    _before(
+        "if word in TRUE_WORDS:\n",
         "parsing",
         "parse_flag",
-        '    if not word:\n        raise ParseError("nothing was said")\n    if word in TRUE_WORDS:\n',
-        "    if word in TRUE_WORDS:\n",
+        """
+        if not word:
+            raise ParseError("nothing was said")
+        """,
     ),
-    Edit(
+    _added(
         "shipping",
         "insurance",
-        'def insurance(value: int, country: str) -> int:\n    """What insuring a parcel costs, in cents; nothing below '
-        '50 euros."""\n    if value < 5000:\n        return 0\n    return value // 100 * zone_of(country)\n',
+        '''
+        def insurance(value: int, country: str) -> int:
+            """What insuring a parcel costs, in cents; nothing below 50 euros."""
+            if value < 5000:
+                return 0
+            return value // 100 * zone_of(country)
+        ''',
     ),
-    Edit(
+    _before(
+        "size = abs(days)\n",
         "dates",
         "describe_delay",
-        '    if days == 7:\n        return "in a week"\n    size = abs(days)\n',
-        "    size = abs(days)\n",
+        """
+        if days == 7:
+            return "in a week"
+        """,
     ),
-    Edit(
+    _added(
         "orders",
         "small_order_fee",
-        'def small_order_fee(total: int, is_member: bool) -> int:\n    """What a small order costs on top."""\n'
-        '    if total < 0:\n        raise ValueError("a total cannot be negative")\n'
-        "    if is_member or total >= 2000:\n        return 0\n    return 300 if total < 1000 else 150\n",
+        '''
+        def small_order_fee(total: int, is_member: bool) -> int:
+            """What a small order costs on top, in cents."""
+            if total < 0:
+                raise ValueError("a total cannot be negative")
+            if is_member or total >= 2000:
+                return 0
+            return 300 if total < 1000 else 150
+        ''',
     ),
 )
