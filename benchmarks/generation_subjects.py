@@ -92,9 +92,14 @@ def group_of(subjects: list[Subject]) -> str | None:
 
 
 def install(subject: Subject, work: Path) -> None:
-    """Put the release, and nothing else, into the new folder ``work``."""
+    """Put the release, and nothing else, into the new folder ``work``: without scripts, and without tests.
+
+    docstring-parser ships its tests inside its package. Left there they would be the project's suite, and what they
+    cover would need no test any more.
+    """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*command, "--target", str(work), subject.release], check=True, stdin=subprocess.DEVNULL)
-    shutil.rmtree(work / "bin", ignore_errors=True)
+    for folder in (work / "bin", *(work / subject.package).rglob("tests")):
+        shutil.rmtree(folder, ignore_errors=True)
