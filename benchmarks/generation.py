@@ -40,7 +40,7 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(as_json(options, results), indent=2) + "\n", encoding="utf-8")
     if section:
-        PAGE.write(section, section_text(title(options, group), "", command_shown(), body))
+        PAGE.write(section, section_text(title(options, group), "", ["generation.py", *sys.argv[1:]], body))
     return 0
 
 
@@ -123,10 +123,6 @@ def title(options: argparse.Namespace, group: str | None) -> str:
     what = "Three packages chosen beforehand" if group == "others" else "The three packages of the comparison"
     how = "without a model" if options.no_model else "with the packaged 1.5B model"
     return f"{what}, {how}" + (", and without each generator" if options.ablate else "")
-
-
-def command_shown() -> list[str]:
-    return ["generation.py", *sys.argv[1:]]
 
 
 def as_json(options: argparse.Namespace, results: list[Measured]) -> dict[str, object]:

@@ -35,6 +35,7 @@ SUITE_S = 600.0
 """Longest run of all tests together; a suite that takes longer counts as failed."""
 TEST_S = 60.0
 MUTMUT_S = 5400.0
+_NODEID = re.compile(r"\S+\.py::")
 _KILLED = ("killed", "timeout")
 
 
@@ -103,7 +104,7 @@ class Harness:
     def collected(self, work: Path) -> list[str]:
         """The node ids of all tests, parametrised cases one by one."""
         printed = self.pytest(work, ["--collect-only", "tests"], SUITE_S)[1]
-        return [line.strip() for line in printed.splitlines() if ".py::" in line]
+        return [line.strip() for line in printed.splitlines() if _NODEID.match(line)]
 
     def failing_alone(self, work: Path, tests: list[str]) -> list[str]:
         """The test functions that do not pass by themselves in a fresh process of plain pytest."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_PLACES = ("--json", "--cache")
 _BEGIN = "<!-- begin "
 _SECTION = re.compile(r"<!-- begin (\S+) -->\n(.*?)<!-- end \1 -->", re.DOTALL)
 
@@ -41,12 +42,24 @@ class Page:
         self.path.write_text(self.with_section(text, name, section), encoding="utf-8")
 
 
+def arguments_shown(arguments: Sequence[str]) -> list[str]:
+    """A script's arguments without those that only name places on this machine."""
+    shown = []
+    skip = False
+    for argument in arguments:
+        if skip or argument in _PLACES:
+            skip = not skip
+        elif not argument.startswith(tuple(f"{place}=" for place in _PLACES)):
+            shown.append(argument)
+    return shown
+
+
 def section_text(title: str, bar: str, command: Sequence[str], body: str) -> str:
     """A section: its title, what must hold, the command with the day and the machine, and what came out."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    shown = "python benchmarks/" + shlex.join(command)
+    shown = "python benchmarks/" + shlex.join(arguments_shown(command))
     said = f"The bar: {bar}\n\n" if bar else ""
-    return f"## {title}\n\n{said}`{shown}` ({day}, {machine()})\n\n{body.strip()}\n"
+    return f"## {title}\n\n{said}`{shown}` ({day}, {machine()})\n\n{without_paths(body).strip()}\n"
 
 
 def machine() -> str:

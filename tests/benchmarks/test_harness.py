@@ -11,7 +11,7 @@ from first_test_edits import EDITS
 from generation import section_name, split
 from generation_subjects import BENCHMARK, OTHERS, chosen, group_of
 from harness import count_coverage, functions_of, passed_in, plain_environ, variation
-from pages import Page, section_text
+from pages import Page, arguments_shown, section_text
 from planted import Judged
 from planted import table as planted_table
 from seeded import caught, draw
@@ -89,6 +89,12 @@ def test_a_section_says_how_and_when() -> None:
     section = section_text("Title", "", ["generation.py", "--packages", "others"], "| table |\n")
     assert section.startswith("## Title\n\n`python benchmarks/generation.py --packages others` (20")
     assert section.endswith("\n\n| table |\n")
+
+
+def test_a_section_shows_no_place_of_this_machine() -> None:
+    given = ["planted.py", "--cache", "/somewhere", "--budget", "9", "--json=/here/a.json", "--no-model"]
+    assert arguments_shown(given) == ["planted.py", "--budget", "9", "--no-model"]
+    assert str(REPOSITORY) not in section_text("Title", "", given, f"- in {REPOSITORY}/x.py")
 
 
 def test_only_whole_groups_go_on_the_page() -> None:
