@@ -15,6 +15,7 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,12 +34,16 @@ def main() -> int:
     subjects = chosen(options.packages)
     section = section_name(options, subjects) if options.write_docs else ""
     harness = Harness.prepared(options.cache, mutants=not options.no_mutants, reruns=options.reruns, seed=options.seed)
-    results = [one for system in systems(options) for one in run(system, subjects, harness, options.cache)]
+    results: list[Measured] = []
+    for system in systems(options):
+        for measured in run(system, subjects, harness, options.cache):
+            results.append(measured)
+            if options.json:  # after each, so that hours of work outlive what comes
+                text = json.dumps(as_json(options, results), indent=2)
+                options.json.write_text(text + "\n", encoding="utf-8")
     group = group_of(subjects)
     body = table(results) + bars(results, group, model=not options.no_model)
     print(body)
-    if options.json:
-        options.json.write_text(json.dumps(as_json(options, results), indent=2) + "\n", encoding="utf-8")
     if section:
         PAGE.write(section, section_text(title(options, group), "", ["generation.py", *sys.argv[1:]], body))
     return 0
@@ -85,10 +90,11 @@ def systems(options: argparse.Namespace) -> list[System]:
     return found
 
 
-def run(system: System, subjects: list[Subject], harness: Harness, cache: Path) -> list[Measured]:
+def run(system: System, subjects: list[Subject], harness: Harness, cache: Path) -> Iterator[Measured]:
     """One system over all packages."""
     try:
-        return [measure(system, subject, harness, cache) for subject in subjects]
+        for subject in subjects:
+            yield measure(system, subject, harness, cache)
     finally:
         system.close()
 

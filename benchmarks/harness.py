@@ -135,16 +135,31 @@ class Harness:
         self, work: Path, arguments: list[str], limit_s: float, environ: dict[str, str] | None = None
     ) -> tuple[int | None, str]:
         """A fresh process of plain pytest; its exit status (None past the limit) and what it printed."""
-        command = [str(self.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(work), *arguments]
         # Compiled files are told apart by time and size only, and a mutant may leave both as they were.
-        full = {**plain_environ(), "PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
+        full = {"PYTHONDONTWRITEBYTECODE": "1", **(environ or {})}
+        command = ["pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(work), *arguments]
+        done = self._tool(command, work, limit_s, full)
+        return (done.returncode, done.stdout) if done is not None else (None, "")
+
+    def _tool(
+        self, command: list[str], work: Path, limit_s: float, environ: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str] | None:
+        """Run a module of the tools' environment in ``work``; None when it took too long and was ended."""
         try:
-            done = subprocess.run(
-                command, cwd=work, env=full, capture_output=True, text=True, check=False, timeout=limit_s
+            return subprocess.run(
+                [str(self.python), "-m", *command],
+                cwd=work,
+                env={**plain_environ(), **(environ or {})},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=limit_s,
             )
         except subprocess.TimeoutExpired:
-            return None, ""
-        return done.returncode, done.stdout
+            print(f"{' '.join(command[:3])} was ended after {limit_s:g} s", file=sys.stderr)
+            return None
 
     # ------------------------------------------------------------------ coverage and mutants
 
@@ -152,9 +167,8 @@ class Harness:
         """Lines and branches of the modules listed: reached, and all."""
         out = work / "coverage.json"
         out.unlink(missing_ok=True)
-        command = [str(self.python), "-m", "slipcover", "--source", subject.package, "--branch", "--json"]
-        command += ["--out", str(out), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-        subprocess.run(command, cwd=work, env=plain_environ(), capture_output=True, check=False, timeout=SUITE_S)
+        command = ["slipcover", "--source", subject.package, "--branch", "--json", "--out", str(out)]
+        self._tool([*command, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], work, SUITE_S)
         if not out.exists():
             return (0, 0), (0, 0)
         return count_coverage(json.loads(out.read_text(encoding="utf-8"))["files"], subject.files)
@@ -171,16 +185,13 @@ class Harness:
         (work / "pyproject.toml").write_text("[tool.mutmut]\n" + "\n".join(lines) + "\n", encoding="utf-8")
         (work / "tests").mkdir(exist_ok=True)
         shutil.rmtree(work / "mutants", ignore_errors=True)
-        mutmut, environ = [str(self.python), "-m", "mutmut"], plain_environ()
-        run = [*mutmut, "run", "--max-children", str(PROCESSES)]
-        done = subprocess.run(run, cwd=work, env=environ, capture_output=True, text=True, check=False, timeout=MUTMUT_S)
-        listed = subprocess.run(
-            [*mutmut, "results", "--all", "true"], cwd=work, env=environ, capture_output=True, text=True, check=True
-        ).stdout
-        ends = Counter(line.rsplit(":", 1)[1].strip() for line in listed.splitlines() if "__mutmut_" in line)
+        done = self._tool(["mutmut", "run", "--max-children", str(PROCESSES)], work, MUTMUT_S)
+        listed = self._tool(["mutmut", "results", "--all", "true"], work, SUITE_S)
+        lines = listed.stdout.splitlines() if listed is not None else []
+        ends = Counter(line.rsplit(":", 1)[1].strip() for line in lines if "__mutmut_" in line)
         if not ends or ("not checked" in ends and any((work / "tests").rglob("test_*.py"))):
-            said = "".join(done.stdout.splitlines(keepends=True)[-15:])
-            print(f"mutmut did not try every mutant: {dict(ends)}\n{said}{done.stderr[-2000:]}", file=sys.stderr)
+            said = "\n".join([*done.stdout.splitlines()[-15:], done.stderr[-2000:]]) if done is not None else ""
+            print(f"mutmut did not try every mutant: {dict(ends)}\n{said}", file=sys.stderr)
         return ends
 
 
