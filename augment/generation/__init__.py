@@ -6,10 +6,12 @@ from augment.generation.generator import Generator
 from augment.generation.null_sink import NullSink
 from augment.generation.passes import GenerationPass, Progress, measure_baseline
 from augment.generation.settings import GenerationSettings
-from augment.generation.write import apply_admission, remove_admission
+from augment.generation.undoing import EditedError, put_back, take_out
+from augment.generation.write import apply_admission
 
 __all__ = [
     "GATES",
+    "EditedError",
     "GenerationPass",
     "GenerationSettings",
     "Generator",
@@ -18,5 +20,6 @@ __all__ = [
     "Progress",
     "apply_admission",
     "measure_baseline",
-    "remove_admission",
+    "put_back",
+    "take_out",
 ]
