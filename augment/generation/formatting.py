@@ -18,7 +18,7 @@ def tidy(text: str, path: Path) -> str:
 
 
 def format_as(text: str, path: Path, quote: str, indent: str) -> str:
-    """``text`` formatted with these quotes (single, double) and this indentation; lines as long as ``path`` has them."""
+    """``text`` formatted with these quotes (single, double) and this indentation; lines as long as there."""
     width = ["--config", f"indent-width={len(indent)}"] if indent != "\t" else []
     style = ["--config", f'format.quote-style="{quote}"']
     style += ["--config", f'format.indent-style="{"tab" if indent == chr(9) else "space"}"']

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +66,7 @@ def _mentions(text: str, module: str) -> int:
             bound |= {
                 alias.asname or alias.name
                 for alias in node.names
-                if node.module == module or f"{node.module}.{alias.name}" == module
+                if module in (node.module, f"{node.module}.{alias.name}")
             }
         elif isinstance(node, ast.Import):
             bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names if alias.name == module}
@@ -127,7 +128,7 @@ class _File:
         test = single_test(ast.parse(piece.source))
         wanted = camel(test.name) if test is not None and self.style.camel else ""
         fitted = fit(tree, piece, wanted)
-        support = [self._import(line) for line in fitted.imports if not line.startswith("from __future__")]
+        support = [self.put_import(line) for line in fitted.imports if not line.startswith("from __future__")]
         support += [self._at_end(self._formatted(ast.unparse(node)), self.style.blank) for node in fitted.helpers]
         home = self._class_for(piece.target, fitted.test)
         text, name = self._method(home, fitted, piece) if home else self._function(fitted, piece)
@@ -143,8 +144,11 @@ class _File:
         assert isinstance(function, FunctionNode)
         function.name = unique(function.name, {item.name for item in home.body if isinstance(item, FunctionNode)})
         function.args.args.insert(0, ast.arg("self"))
-        wrapped = ast.unparse(ast.ClassDef("_", [], [], [function], [], **_no_type_params()))
-        body = self._formatted(wrapped).partition("\n")[2].strip("\n")
+        body = (
+            self._formatted(f"class _:\n{textwrap.indent(ast.unparse(function), '    ')}")
+            .partition("\n")[2]
+            .strip("\n")
+        )
         indent = _indent_of(home, lines_of(self.text))
         shift = re.match(r"[ \t]*", body)
         own = shift.group() if shift else ""
@@ -168,7 +172,7 @@ class _File:
         best = max(counts, default=0)
         return fitting[counts.index(best)] if best else None
 
-    def _import(self, line: str) -> str:
+    def put_import(self, line: str) -> str:
         """Put an import where the file has its like: the standard library's, others', the project's own."""
         tree = self._tree()
         top = _leading_imports(tree)
@@ -225,6 +229,13 @@ class _File:
         return ast.parse(self.text.removeprefix("\ufeff"))
 
 
+def put_import(text: str, line: str, packages: Collection[str] = ()) -> tuple[str, str]:
+    """``text`` with one more import where it has its like, and the block that was put in."""
+    file = _File(text, Path("test.py"), FileStyle(), frozenset(packages))
+    block = file.put_import(line)
+    return file.text, block
+
+
 def _comment(piece: Piece) -> str:
     return f"# {' '.join(piece.reason.split())}"
 
@@ -239,7 +250,7 @@ def _indent_of(node: ast.ClassDef, lines: Sequence[str]) -> str:
 
 
 def _first_line(node: ast.stmt) -> int:
-    return min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))])
+    return int(min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))]))
 
 
 def _leading_imports(tree: ast.Module) -> list[Import]:
@@ -262,8 +273,3 @@ def _can_hold(home: ast.ClassDef, test: FunctionNode) -> bool:
         asynchronous = isinstance(test, ast.AsyncFunctionDef)
         return not (test.args.args or test.decorator_list or asynchronous)
     return not any(isinstance(item, FunctionNode) and item.name == "__init__" for item in home.body)
-
-
-def _no_type_params() -> dict[str, list[ast.expr]]:
-    """The field that class definitions have from Python 3.12 on."""
-    return {"type_params": []} if sys.version_info >= (3, 12) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node
@@ -110,13 +111,13 @@ def _symbol(target: str) -> Symbol:
 class _Names:
     """Which imported things the nodes of a module mean."""
 
-    def __init__(self, known: Mapping[cst.CSTNode, object]) -> None:
+    def __init__(self, known: Mapping[cst.CSTNode, Any]) -> None:
         self._known = known
 
     def of(self, node: cst.CSTNode) -> set[str]:
         found = self._known.get(node, ())
         names = found() if callable(found) else found
-        return {item.name for item in names if item.source is QualifiedNameSource.IMPORT}  # type: ignore[attr-defined]
+        return {item.name for item in names if item.source is QualifiedNameSource.IMPORT}
 
 
 class _Instances(cst.CSTVisitor):
@@ -155,9 +156,8 @@ class _Rewriter(cst.CSTTransformer):
         self.needed: dict[str, None] = {}
         """Modules to import, for functions that were reached through a module that they have left."""
         self._tests = tests
-        self._broad = (
-            {old: new for methods in renames.methods.values() for old, new in methods.items()} if broad else {}
-        )
+        every = [item for methods in renames.methods.values() for item in methods.items()]
+        self._broad = dict(every) if broad else {}
         self._full = renames.full
 
     # ----- uses
@@ -287,13 +287,12 @@ def _with_needed(module: cst.Module, needed: Iterable[str]) -> cst.Module:
     lines = [cst.parse_statement(f"import {name}\n") for name in needed]
     if not lines:
         return module
-    at = 0
-    for index, statement in enumerate(module.body):
-        if isinstance(statement, cst.SimpleStatementLine) and isinstance(
-            statement.body[0], cst.Import | cst.ImportFrom
-        ):
-            at = index + 1
+    at = max((index for index, statement in enumerate(module.body, 1) if _is_import(statement)), default=0)
     return module.with_changes(body=[*module.body[:at], *lines, *module.body[at:]])
+
+
+def _is_import(statement: cst.CSTNode) -> bool:
+    return isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], cst.Import | cst.ImportFrom)
 
 
 def _string(node: cst.SimpleString, value: str) -> cst.SimpleString:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import statistics
 import tokenize
 from collections.abc import Sequence
@@ -89,7 +90,7 @@ def _indent(text: str) -> str:
 def _gap(nodes: Sequence[ast.stmt], lines: Sequence[str], usual: int) -> int:
     """The blank lines between neighbours, as they mostly are."""
     gaps = []
-    for before, after in zip(nodes, nodes[1:], strict=False):
+    for before, after in itertools.pairwise(nodes):
         start = min([after.lineno, *(item.lineno for item in getattr(after, "decorator_list", []))]) - 1
         between = lines[before.end_lineno or before.lineno : start]
         if all(not line.strip() or line.lstrip().startswith("#") for line in between):

@@ -23,6 +23,7 @@ TWO = (
     "import math\nfrom shop.pricing import apply_discount\n\ndef helper(x):\n    return math.floor(x)\n\n"
     "def test_gold():\n    assert apply_discount(helper(1.5), 'none') == 1\n"
 )
+FILE = "tests/test_pricing.py"
 USERS = '''"""My tests."""
 
 import pytest   # formatted my way
@@ -40,13 +41,13 @@ def merge(text: str, *sources: str, target: str = "shop.pricing:apply_discount")
 
 
 def admissions_of(composed: Composed) -> dict[str, Admission]:
-    return {
-        str(index): Admission(
-            str(index), f"tests/test_pricing.py::{name}", "tests/test_pricing.py", "shop.pricing:apply_discount", "model",
-            TestKind.UNIT, "", 1, 0, None, 5, "", 0.0, written=addition.text, support=addition.support,
+    made = {}
+    for index, (name, addition) in enumerate(zip(composed.names, composed.additions, strict=True)):
+        fixed = (FILE, "shop.pricing:apply_discount", "model", TestKind.UNIT, "", 1, 0, None, 5, "", 0.0)
+        made[str(index)] = Admission(
+            str(index), f"{FILE}::{name}", *fixed, written=addition.text, support=addition.support
         )
-        for index, (name, addition) in enumerate(zip(composed.names, composed.additions, strict=True))
-    }  # fmt: skip
+    return made
 
 
 def taken_back(composed: Composed, order: list[int]) -> str:
@@ -140,7 +141,8 @@ def test_imports_go_to_their_like() -> None:
         "import os\n\nimport pytest\n\nfrom shop.cart import Cart\n\n\ndef test_a():\n    assert os, (pytest, Cart)\n"
     )
     assert merge(text, TWO).text.startswith(
-        "import os\nimport math\n\nimport pytest\n\nfrom shop.cart import Cart\nfrom shop.pricing import apply_discount\n"
+        "import os\nimport math\n\nimport pytest\n\n"
+        "from shop.cart import Cart\nfrom shop.pricing import apply_discount\n"
     )
 
 

@@ -21,7 +21,8 @@ CLASS = renames(("shop.cart:Cart.add", "shop.cart:Basket.add"))
 @pytest.mark.parametrize(
     ("how", "before", "after"),
     [
-        (NET, "from shop.pricing import net, x  # why\nnet(1)  # net\n", "from shop.pricing import net_price, x  # why\nnet_price(1)  # net\n"),
+        (NET, "from shop.pricing import net, x  # why\nnet(1)  # net\n",
+         "from shop.pricing import net_price, x  # why\nnet_price(1)  # net\n"),
         (NET, "from shop.pricing import net as n\nn(1)\n", "from shop.pricing import net_price as n\nn(1)\n"),
         (NET, "from shop import pricing\npricing.net(1)\n", "from shop import pricing\npricing.net_price(1)\n"),
         (NET, "import shop.pricing as p\np.net(1)\n", "import shop.pricing as p\np.net_price(1)\n"),
