@@ -12,7 +12,9 @@ from augment.analysis import Change, Snapshots, project_targets, take_snapshot
 from augment.errors import AugmentError
 from augment.execution import LocalExecutor
 from augment.generation import GenerationPass, GenerationSettings
-from augment.records import Admission, AdmissionState, Project, Snapshot
+from augment.generation.compose import Piece
+from augment.generation.write import TestWriter, as_written
+from augment.records import Admission, AdmissionState, Project, Snapshot, TestKind, new_id
 from augment.service import Coordinator, Sources, state_folder
 from augment.service.living import Known, Living, LivingPolicy
 from augment.service.repinning import Repinner, keep_as_regression
@@ -21,6 +23,13 @@ from augment.store import Reporter
 
 pytestmark = pytest.mark.needs_sandbox
 OWN = "tests/augment/test_shop_pricing_augment.py"
+TESTS = {
+    "net": [
+        "from shop.pricing import net\n\n\ndef test_net_of_twelve():\n    assert net(12, 0.2) == 10.0\n",
+        "from shop.pricing import net\n\n\ndef test_net_of_nothing():\n    assert net(0, 1) == 0.0\n",
+    ],
+    "double": ["from shop.pricing import double\n\n\ndef test_double():\n    assert double(2) == 4\n"],
+}
 NET = "def net(gross, rate):\n    return gross / (1 + rate)\n"
 
 
@@ -68,11 +77,11 @@ class Scene:
         self.policy = LivingPolicy(repin_after_minutes=minutes)
         self.living = self._make_living()
 
-    def generate(self, *qualnames: str, merge: bool = False) -> list[Admission]:
+    def generate(self, *qualnames: str) -> list[Admission]:
         snapshot = take_snapshot(self.root)
         targets = [item for item in project_targets(self.project, snapshot) if item.qualname in qualnames]
         settings = GenerationSettings(
-            generators=("search",), seed=1, budget_s_per_module=10, merge=merge, without=frozenset({"stable"})
+            generators=("search",), seed=1, budget_s_per_module=10, without=frozenset({"stable"})
         )
         work = GenerationPass(self.project, snapshot, self.executor, self.reporter, None, settings)
         admitted = work.run(targets).admitted
@@ -82,6 +91,28 @@ class Scene:
 
     def saved(self) -> None:
         self.coordinator.handle(self._snapshots.take())
+
+    def keep(self, *qualnames: str, merge: bool = False) -> list[Admission]:
+        """Kept tests as a pass would have left them, without the time that a pass takes."""
+        writer = TestWriter(self.project, "tests/augment", merge)
+        sources = [(name, source) for name in qualnames for source in TESTS[name]]
+        file = writer.file_for("shop.pricing")
+        pieces = [
+            Piece(source, f"kept: covers 1 new line, testing shop.pricing:{name}; by search", f"shop.pricing:{name}")
+            for name, source in sources
+        ]
+        composed = writer.add(file, pieces)
+        admissions = [
+            Admission(
+                new_id("adm"), f"{file}::{test}", file, f"shop.pricing:{name}", "search", TestKind.UNIT, source,
+                1, 0, None, 5, "covers 1 new line", 1.0,
+            )
+            for (name, source), test in zip(sources, composed.names, strict=True)
+        ]  # fmt: skip
+        self.reporter.admitted(as_written(admissions, composed))
+        self.saved()
+        assert self.broken() == set()
+        return self.kept()
 
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.root / name
@@ -160,7 +191,7 @@ def test_generated_tests_follow_a_rename_and_are_repinned_after_a_change_only_wh
 
 
 def test_a_stale_test_that_the_user_calls_a_regression_is_left_until_it_passes(scene: Scene) -> None:
-    scene.generate("net")
+    scene.keep("net")
     before = (scene.root / OWN).read_text()
     scene.edit("shop/pricing.py", "(1 + rate)", "(2 + rate)")
     scene.saved()
@@ -181,7 +212,7 @@ def test_a_stale_test_that_the_user_calls_a_regression_is_left_until_it_passes(s
 
 
 def test_a_fix_of_the_code_clears_the_mark(scene: Scene) -> None:
-    scene.generate("net")
+    scene.keep("net")
     scene.edit("shop/pricing.py", "(1 + rate)", "(2 + rate)")
     scene.saved()
     assert scene.reporter.stale()
@@ -191,7 +222,7 @@ def test_a_fix_of_the_code_clears_the_mark(scene: Scene) -> None:
 
 
 def test_the_grace_repins_only_after_its_time_after_another_save_and_with_all_else_passing(scene: Scene) -> None:
-    scene.generate("net")
+    scene.keep("net")
     scene.with_grace(5)
     scene.edit("shop/pricing.py", "(1 + rate)", "(2 + rate)")
     scene.saved()
@@ -208,7 +239,7 @@ def test_the_grace_repins_only_after_its_time_after_another_save_and_with_all_el
 
 
 def test_a_moved_function_takes_its_tests_to_the_file_of_its_new_module(scene: Scene) -> None:
-    scene.generate("net", "double")
+    scene.keep("net", "double")
     scene.edit("shop/pricing.py", NET, "")
     (scene.root / "shop/taxes.py").write_text(NET)
     scene.saved()
@@ -220,7 +251,7 @@ def test_a_moved_function_takes_its_tests_to_the_file_of_its_new_module(scene: S
 
 
 def test_a_renamed_module_takes_the_whole_file_along(scene: Scene) -> None:
-    scene.generate("net", "double")
+    scene.keep("net", "double")
     scene.edit(OWN, "\n\n\n# kept", "\n\n\n# a word of the user's\n# kept")
     scene.saved()
     (scene.root / "shop/pricing.py").rename(scene.root / "shop/money.py")
@@ -234,7 +265,7 @@ def test_a_renamed_module_takes_the_whole_file_along(scene: Scene) -> None:
 
 
 def test_tests_of_a_deleted_function_are_retired_and_come_back_with_it(scene: Scene) -> None:
-    kept = scene.generate("net", "double")
+    kept = scene.keep("net", "double")
     scene.edit("shop/pricing.py", NET, "")
     scene.saved()
     (said,) = scene.idle()
@@ -253,7 +284,7 @@ def test_tests_of_a_deleted_function_are_retired_and_come_back_with_it(scene: Sc
 
 
 def test_a_test_of_which_nothing_stable_is_left_is_retired_and_undo_puts_it_back(scene: Scene) -> None:
-    scene.generate("net")
+    scene.keep("net")
     scene.edit("shop/pricing.py", "def net", "import os\n\n\ndef net")
     scene.edit("shop/pricing.py", "gross / (1 + rate)", "os.urandom(8)")
     scene.saved()
@@ -268,7 +299,7 @@ def test_a_test_of_which_nothing_stable_is_left_is_retired_and_undo_puts_it_back
 
 
 def test_a_repinned_test_gets_its_old_assertions_back_by_undo(scene: Scene) -> None:
-    scene.generate("double")
+    scene.keep("double")
     before = (scene.root / OWN).read_text()
     scene.edit("shop/pricing.py", "2 * x", "3 * x")
     scene.saved()
@@ -293,7 +324,7 @@ def test_merged_tests_follow_and_are_undone_byte_for_byte(scene: Scene) -> None:
     users = scene.root / "tests/test_pricing.py"
     users.write_text(USERS)
     scene.saved()
-    scene.generate("net", merge=True)
+    scene.keep("net", merge=True)
     assert all(item.file == "tests/test_pricing.py" for item in scene.kept())
     scene.edit("shop/pricing.py", "def net(", "def net_price(")
     scene.saved()
@@ -314,7 +345,7 @@ def test_merged_tests_follow_and_are_undone_byte_for_byte(scene: Scene) -> None:
 
 
 def test_a_rename_that_the_tests_do_not_survive_changes_nothing_and_is_said(scene: Scene) -> None:
-    scene.generate("net")
+    scene.keep("net")
     before = (scene.root / OWN).read_text()
     scene.edit("shop/pricing.py", "def net(", "def net_price(")
     scene.saved()

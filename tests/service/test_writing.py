@@ -38,8 +38,7 @@ class Passes:
         self.targets.append([target.id for target in targets])
         self.engines.append(engine)
         self._during()
-        kept, self.kept = self.kept, {}
-        return kept
+        return {target.id: self.kept.pop(target.id) for target in targets if target.id in self.kept}
 
 
 def job(target: str, priority: float = 0.0, name: str | None = None) -> Job:
