@@ -22,7 +22,7 @@ from augment.generation.write import FileChangedError
 from augment.records import Admission, Outcome, Project, Snapshot
 from augment.seams import Executor
 
-TEST_WALL_S = 10.0
+TEST_WALL_S = 20.0
 
 
 @dataclass(slots=True)
@@ -36,6 +36,8 @@ class Following:
     left: dict[str, str] = field(default_factory=dict)
     superseded: bool = False
     """A newer save came in between: what was left alone may be tried again."""
+    fault: str = ""
+    """How the machine ended a run: nothing is known of these tests, and they may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Follower:
         if not plans[0].admissions:
             return
         plan, passed = self._best(plans, result)
-        if result.superseded:
+        if result.superseded or (result.fault and not passed):
             return
         if not passed:
             why = "it does not pass under the new name either"
@@ -129,6 +131,7 @@ class Follower:
         runner = TrialRunner(self._project, self._snapshot, self._executor, self._output, TEST_WALL_S)
         outcome = runner.run_files({file: text for file, text in plan.files.items() if text is not None})
         result.superseded = runner.superseded
+        result.fault = "" if outcome.fault is None else f"{outcome.fault.kind.value}: {outcome.fault.detail}"
         verdicts: dict[str, set[Outcome]] = {}
         for verdict in outcome.verdicts:
             verdicts.setdefault(verdict.nodeid.partition("[")[0], set()).add(verdict.outcome)

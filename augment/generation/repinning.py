@@ -11,12 +11,13 @@ from augment.generation.ledger import Ledger
 from augment.generation.mending import mend, open_pending
 from augment.generation.standing import standalone
 from augment.generation.trials import Trial, TrialRunner, Variation
-from augment.records import Admission, Candidate, CoverageReport, Lane, Project, Snapshot, TestKind, new_id
+from augment.records import Admission, Candidate, CoverageReport, FaultKind, Lane, Project, Snapshot, TestKind, new_id
 from augment.seams import Executor
 
 RUNS = 5
 """Runs that a re-pinned test passes: two in one process, two in fresh ones with everything varied, one alone."""
-TEST_WALL_S = 10.0
+TEST_WALL_S = 20.0
+"""Longer than while tests are written: a busy machine must not decide about one that was good."""
 _ALIKE = (
     Variation(repeat=2, hash_seed=1),
     Variation(hash_seed=2, shuffle_seed=1),
@@ -35,6 +36,8 @@ class Fate(StrEnum):
     """Nothing stable is left that it could say."""
     SUPERSEDED = "superseded"
     """A newer save came in between: nothing is known."""
+    UNSEEN = "unseen"
+    """A fault ended it, of the machine or of a test that hangs: nothing is known, and nothing is held against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,15 @@ def observe_again(
     """Look at what each test asserts on ``snapshot``, and say it anew where several runs agree. Writes nothing."""
     runner = TrialRunner(project, snapshot, executor, output, TEST_WALL_S, lane)
     tests = {_candidate(project, item): item for item in admissions}
-    first = runner.run(list(tests), Variation(hash_seed=0)).trials
+    first = _first_run(list(tests), runner)
     fates: dict[str, Repin] = {}
     broken: list[Candidate] = []
     for test, admission in tests.items():
         trial = first.get(test.id, Trial())
         if trial.passed:
             fates[test.id] = Repin(admission, Fate.PASSES, test.source, test.source)
+        elif trial.fault is not None:
+            fates[test.id] = Repin(admission, Fate.UNSEEN, test.source, test.source, trial.fault)
         elif admission.kind is TestKind.PROPERTY:
             fates[test.id] = _hopeless(admission, test, "a property that holds no more")
         else:
@@ -80,10 +85,24 @@ def observe_again(
         if found is not None and test.id not in errors:
             fates[test.id] = Repin(tests[test], Fate.REPINNED, test.source, found.source)
         else:
-            fates[test.id] = _hopeless(tests[test], test, _line(errors.get(test.id, "")))
+            fates[test.id] = _given_up(tests[test], test, errors.get(test.id, ""))
     if runner.superseded:
         return [Repin(admission, Fate.SUPERSEDED, test.source, test.source) for test, admission in tests.items()]
     return [fates[test.id] for test in tests]
+
+
+def _first_run(tests: Sequence[Candidate], runner: TrialRunner) -> dict[str, Trial]:
+    """Every test as it stands; what a fault ended is tried once more, as a verdict of a suite would be."""
+    as_it_stands = Variation(hash_seed=0)
+    trials = dict(runner.run(tests, as_it_stands).trials)
+    faulted = [test for test in tests if trials.get(test.id, Trial()).fault is not None]
+    return trials | dict(runner.run(faulted, as_it_stands).trials) if faulted else trials
+
+
+def _given_up(admission: Admission, test: Candidate, error: str) -> Repin:
+    if any(error.startswith(f"{kind.value}:") for kind in FaultKind):
+        return Repin(admission, Fate.UNSEEN, test.source, test.source, error)
+    return _hopeless(admission, test, _line(error))
 
 
 def _hopeless(admission: Admission, test: Candidate, why: str) -> Repin:

@@ -214,8 +214,14 @@ class Living:
         except AugmentError:
             self._forget_moves(waiting, tried=True)
             raise
+        last_try = {old for old, _, tries in waiting if tries + 1 >= MAX_TRIES}
+        if result.fault:
+            done = {*result.left, *(admission.id for admission in result.followed)}
+            missed = [item for item in kept if item.target in last_try and item.id not in done]
+            result.left |= {item.id: f"it could not be run ({result.fault.partition(chr(10))[0]})" for item in missed}
         self._record_followed(kept, result, moves, snapshot)
-        self._forget_moves(waiting, tried=result.superseded)
+        if not result.superseded:
+            self._forget_moves(waiting, tried=bool(result.fault))
         return _told(result, moves)
 
     def _record_followed(

@@ -112,6 +112,10 @@ class Repinner:
             holds = replace(admission, stale=None)
             self._records.amend([holds])
             return Settled(holds, None, "passes as it stands")
+        if item.fate is Fate.UNSEEN:
+            return Settled(
+                admission, None, f"could not be observed, and stays as it is: {item.why.partition(chr(10))[0]}"
+            )
         if item.fate is Fate.HOPELESS:
             return retire(self._records, self._project, admission, f"nothing stable is left to assert ({item.why})")
         cause = admission.stale.cause if admission.stale else admission.target
