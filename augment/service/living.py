@@ -109,6 +109,7 @@ class Living:
         self._policy = policy
         self._repinner = Repinner(project, executor, records, look, policy.output)
         self._clock = clock
+        self._looked_at: dict[str, str] = {}
         self._lock = threading.Lock()
 
     # ----------------------------------------------------------------- noting
@@ -341,13 +342,16 @@ class Living:
         if outcomes.others_broken(self._records.stale_admissions()):
             return ""
         why = f"unasked, {minutes:g} minutes after the change (repin_after_minutes)"
+        self._looked_at |= {item.id: snapshot.revision for item in due}
         settled = self._repinner.repin(due, why, Lane.IDLE)
         return "; ".join(f"{item.admission.nodeid} {item.text}" for item in settled)
 
     def _is_due(self, admission: Admission, minutes: float, snapshot: Snapshot) -> bool:
         stale = admission.stale
-        if stale is None or stale.ruling is not Ruling.OPEN or stale.revision == snapshot.revision:
+        if stale is None or stale.ruling is not Ruling.OPEN:
             return False
+        if snapshot.revision in (stale.revision, self._looked_at.get(admission.id)):
+            return False  # not saved again; or a fault ended the look at it, and another look waits for the next save
         return self._clock() - stale.at >= minutes * MINUTE_S
 
     def _say(self, text: str) -> None:

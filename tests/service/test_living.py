@@ -349,7 +349,7 @@ def test_a_rename_that_the_tests_do_not_survive_changes_nothing_and_is_said(scen
     before = (scene.root / OWN).read_text()
     scene.edit("shop/pricing.py", "def net(", "def net_price(")
     scene.saved()
-    scene.edit("shop/pricing.py", "gross / (1 + rate)", "gross")
+    scene.edit("shop/pricing.py", "gross / (1 + rate)", "gross + 5")
     scene.saved()
     assert "did not" in scene.idle()[0]
     assert (scene.root / OWN).read_text() == before
