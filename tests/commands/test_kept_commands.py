@@ -29,7 +29,7 @@ def admit(project: Path, *, merge: bool = False) -> Admission:
     """A kept test, in its file and on record."""
     writer = TestWriter(discover_project(project), "tests/augment", merge)
     file = writer.file_for("shop")
-    composed = writer.add(file, [Piece(SOURCE, "kept: covers 1 new line", "shop:double")])
+    composed = writer.add(file, [Piece(SOURCE, "kept: covers 1 new line; by search", "shop:double")])
     made = Admission(
         "adm-1", f"{file}::{composed.names[0]}", file, "shop:double", "search", TestKind.UNIT, SOURCE, 1, 0, None, 5,
         "covers 1 new line", 1.0,
