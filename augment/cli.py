@@ -20,6 +20,7 @@ _MODULES = {
     "test": ("test",),
     "mutate": ("mutate",),
     "review": ("accept", "reject"),
+    "undo": ("undo",),
     "service": ("status", "stop"),
     "why": ("why",),
     "doctor": ("doctor",),

@@ -30,7 +30,14 @@ from augment.service.preflight import (
     free_port,
     write_service,
 )
-from augment.wiring import control_policy, engine_spec, flakiness_policy, generation_settings, suite_limits
+from augment.wiring import (
+    control_policy,
+    engine_spec,
+    flakiness_policy,
+    generation_settings,
+    living_policy,
+    suite_limits,
+)
 
 if TYPE_CHECKING:
     from augment.actors.fleet import Fleet, FleetSpec
@@ -121,6 +128,8 @@ class Launch:
     def _start_parts(self, namespace: str, spec: EngineSpec | None, url: str, warming: threading.Thread) -> None:
         from augment.actors.fleet import Fleet
         from augment.actors.model_host import ModelHost
+        from augment.actors.naming import GENERATOR
+        from augment.actors.pool import RayExecutor
         from augment.actors.review import ReviewActions
         from augment.dashboard import DashboardServer, create_app
         from augment.execution import find_sandbox
@@ -145,7 +154,13 @@ class Launch:
         warming.join()
         app = create_app(
             reporter,
-            ReviewActions(self._project, reporter, self._settings.generator.flaky_mute_days),
+            ReviewActions(
+                self._project,
+                reporter,
+                self._settings.generator.flaky_mute_days,
+                RayExecutor(namespace, GENERATOR),
+                self._settings.generator.output_dir,
+            ),
             title=self._project.name,
             ray_dashboard_url=self._connection.dashboard_url,
             model_endpoint=self.model_endpoint,
@@ -182,6 +197,7 @@ class Launch:
             retries=wanted.fault_retries,
             flakiness=flakiness_policy(wanted),
             controls=control_policy(wanted),
+            living=living_policy(wanted),
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),

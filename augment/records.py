@@ -321,6 +321,31 @@ class AdmissionState(StrEnum):
     KEPT = "kept"
     HELD = "held"
     REJECTED = "rejected"
+    RETIRED = "retired"
+    """Taken out of the suite again, with a note; its source is kept and can be put back."""
+
+
+class Ruling(StrEnum):
+    """What a person has said of a stale test."""
+
+    OPEN = "open"
+    """Nothing yet: it waits for a word."""
+    REGRESSION = "regression"
+    """The code is wrong, the test is right: it is left as it is until it passes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """A kept test that no longer holds since code that it runs was changed on purpose, or broken.
+
+    ``cause`` is the changed target and ``hash`` what it was changed to, on ``revision``, where the test failed first.
+    """
+
+    cause: str
+    hash: str
+    revision: str
+    at: float
+    ruling: Ruling = Ruling.OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +376,41 @@ class Admission:
     seed: int | None = None
     parents: tuple[str, ...] = ()
     revision: str = ""
+    written: str = ""
+    """The exact text of the test in its file: whoever finds other text there knows that the user has edited it."""
+    support: tuple[str, ...] = ()
+    """The exact blocks of imports and helpers that were added to a file of the user's for it."""
+    write: str = ""
+    """Names the write that put it into its file; tests that were written together share it."""
+    stale: Staleness | None = None
+
+
+class NoteKind(StrEnum):
+    """What became of a kept test after it was kept."""
+
+    FOLLOWED = "followed"
+    RESTORED = "restored"
+    STALE = "stale"
+    REGRESSION = "regression"
+    REPINNED = "repinned"
+    RETIRED = "retired"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that happened to a kept test, in words for a person. ``before`` is the test as it stood, '' where it
+    stands as before: a module of its own that can be put back.
+    """
+
+    id: str
+    admission: str
+    kind: NoteKind
+    target: str
+    nodeid: str
+    text: str
+    at: float
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)

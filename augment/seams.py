@@ -403,6 +403,12 @@ class ReportReader(Protocol):
 
     def admissions(self) -> list[dict[str, Any]]: ...
 
+    def stale(self) -> list[dict[str, Any]]:
+        """Generated tests that no longer hold since their code changed and wait for a word, by the changed target."""
+
+    def notes(self, limit: int = 50) -> list[dict[str, Any]]:
+        """What became of kept tests, newest first."""
+
     def findings(self) -> list[dict[str, Any]]: ...
 
     def rejections(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from augment.config import GeneratorSettings, ModelSettings
 from augment.generation import GenerationSettings
 from augment.seams import Limits
 from augment.serve import EngineSpec, locate_model
-from augment.service import ControlPolicy, FlakinessPolicy
+from augment.service import ControlPolicy, FlakinessPolicy, LivingPolicy
 
 CHARACTERS_PER_TOKEN = 4
 """Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
@@ -54,6 +54,11 @@ def flakiness_policy(wanted: GeneratorSettings) -> FlakinessPolicy | None:
     if not wanted.flaky_reruns:
         return None
     return FlakinessPolicy(threshold=wanted.flaky_threshold, mute_days=wanted.flaky_mute_days)
+
+
+def living_policy(wanted: GeneratorSettings) -> LivingPolicy:
+    """Where kept tests lie, and whether stale ones are ever re-pinned unasked."""
+    return LivingPolicy(wanted.output_dir, wanted.repin_after_minutes)
 
 
 def control_policy(wanted: GeneratorSettings) -> ControlPolicy:

@@ -32,7 +32,7 @@ from augment.errors import ClusterError
 from augment.generation import GenerationSettings
 from augment.records import Project
 from augment.seams import Limits
-from augment.service import ControlPolicy, FlakinessPolicy
+from augment.service import ControlPolicy, FlakinessPolicy, LivingPolicy
 
 log = logging.getLogger("augment.launch")
 
@@ -72,6 +72,8 @@ class FleetSpec:
     """When a test is flaky and for how long it is muted; None does not look for flaky tests."""
     controls: ControlPolicy | None = None
     """How many deselected tests run as controls; None runs none."""
+    living: LivingPolicy | None = None
+    """Where kept tests lie, and whether stale ones are ever re-pinned unasked."""
 
 
 class Fleet:
@@ -105,6 +107,7 @@ class Fleet:
             spec.retries,
             spec.flakiness,
             spec.controls,
+            spec.living,
             max_concurrency=4,
         )
         self._make(WATCHER, WatcherActor, root, spec.namespace, *logs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +103,7 @@ class GeneratorActor(Shell):
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> int:
+    ) -> dict[str, int]:
         from augment.generation import GenerationPass
 
         started = time.monotonic()
@@ -128,4 +129,4 @@ class GeneratorActor(Shell):
             result.tokens,
             time.monotonic() - started,
         )
-        return len(result.admitted)
+        return dict(Counter(admission.target for admission in result.admitted))

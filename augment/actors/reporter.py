@@ -16,6 +16,7 @@ from augment.actors.naming import REPORTER, find_actor
 from augment.records import (
     Activity,
     Admission,
+    AdmissionState,
     Attempt,
     Control,
     CoverageReport,
@@ -24,6 +25,7 @@ from augment.records import (
     Finding,
     Job,
     JobState,
+    Note,
     Rejection,
     ResourceSample,
     Run,
@@ -110,6 +112,22 @@ class ReporterClient:
     def update_admission(self, admission: Admission) -> None:
         """Replace what is kept of an admission, after a review."""
         self._write("update_admission", admission)
+
+    def admission_records(self, state: AdmissionState | None = None) -> list[Admission]:
+        """Admissions, oldest first, optionally of one state."""
+        return self._read("admission_records", state)
+
+    def amend(self, admissions: Sequence[Admission], notes: Sequence[Note] = ()) -> None:
+        """Replace what is kept of admissions and note why."""
+        self._write("amend", admissions, notes)
+
+    def stale_admissions(self) -> list[Admission]:
+        """Kept tests that no longer hold since their code changed."""
+        return self._read("stale_admissions")
+
+    def note(self, note_id: str) -> Note | None:
+        """The note of this id."""
+        return self._read("note", note_id)
 
     def set_health(self, **facts: Any) -> None:
         """Merge JSON-ready facts into what ``health`` tells, such as ``model="ready"``."""
@@ -270,6 +288,14 @@ class ReporterClient:
     def admissions(self) -> list[dict[str, Any]]:
         """Every admission."""
         return self._read("admissions")
+
+    def stale(self) -> list[dict[str, Any]]:
+        """Stale tests that wait for a word."""
+        return self._read("stale")
+
+    def notes(self, limit: int = 50) -> list[dict[str, Any]]:
+        """What became of kept tests, newest first."""
+        return self._read("notes", limit)
 
     def findings(self) -> list[dict[str, Any]]:
         """Every finding."""

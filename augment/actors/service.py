@@ -27,6 +27,8 @@ from augment.service import (
     FlakinessChore,
     FlakinessPolicy,
     IdleLoop,
+    Living,
+    LivingPolicy,
     Ranked,
     RerunBatches,
     Sources,
@@ -34,6 +36,8 @@ from augment.service import (
 )
 from augment.service.retrying import RETRIES
 
+LIVING_PRIORITY = 5
+"""Before all else: as long as tests have not followed their target, a whole file of them fails."""
 CONTROLS_PRIORITY = 10
 FLAKINESS_PRIORITY = 20
 """After control samples, which cost less and tell of what a save may have broken."""
@@ -58,6 +62,7 @@ class ServiceActor(Shell):
         retries: int = RETRIES,
         flakiness: FlakinessPolicy | None = None,
         controls: ControlPolicy | None = None,
+        living: LivingPolicy | None = None,
     ) -> None:
         start_logging(Path(log_dir), SERVICE, log_level)
         end_with_threads()
@@ -65,6 +70,8 @@ class ServiceActor(Shell):
         executor, notebook = RayExecutor(namespace, SERVICE), ReporterClient(namespace)
         self._notebook = CoordinatorNotebook(namespace, owned=(TESTED, TESTED_REVISION, UNSETTLED, SUITE))
         self._sources = Sources(state_folder(root) / "sources")
+        snapshots = Snapshots(root)
+        kept = Living(project, executor, notebook, living or LivingPolicy(), snapshots.take)
         self._coordinator = Coordinator(
             project,
             executor,
@@ -73,9 +80,10 @@ class ServiceActor(Shell):
             limits=limits,
             parallel=parallel,
             retries=retries,
+            on_tested=kept.tested,
         )
         self._batches = RerunBatches(project, executor, limits)
-        chores = []
+        chores = [Ranked(LIVING_PRIORITY, kept)]
         if controls is not None:
             chores.append(Ranked(CONTROLS_PRIORITY, Controls(notebook, self._batches, controls)))
         if flakiness is not None:

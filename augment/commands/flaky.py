@@ -104,11 +104,18 @@ def _root(project: Path) -> Path:
     return project.resolve()
 
 
-def through(root: Path, method: str, path: str, order: dict[str, Any] | None, on_store: Callable[[Store], Any]) -> Any:
+def through(
+    root: Path,
+    method: str,
+    path: str,
+    order: dict[str, Any] | None,
+    on_store: Callable[[Store], Any],
+    timeout_s: float = _ANSWER_S,
+) -> Any:
     """Ask the running service where there is one, for it owns the store; else the store itself."""
     running = read_service(root)
     if running is not None:
-        return _ask(running.url, method, path, order)
+        return _ask(running.url, method, path, order, timeout_s)
     file = root / ".augment" / "augment.db"
     if not file.exists():
         raise ProjectError(
@@ -121,9 +128,9 @@ def through(root: Path, method: str, path: str, order: dict[str, Any] | None, on
         store.close()
 
 
-def _ask(url: str, method: str, path: str, order: dict[str, Any] | None) -> Any:
+def _ask(url: str, method: str, path: str, order: dict[str, Any] | None, timeout_s: float) -> Any:
     try:
-        answer = httpx.request(method, f"{url}/api/v1/{path}", json=order, timeout=_ANSWER_S, trust_env=False)
+        answer = httpx.request(method, f"{url}/api/v1/{path}", json=order, timeout=timeout_s, trust_env=False)
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AugmentError(f"the service does not answer at {url}: {error or type(error).__name__}") from error

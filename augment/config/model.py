@@ -86,6 +86,16 @@ class GeneratorSettings(_Section):
         default="auto",
         description="`auto` keeps what passes the gates; `review` holds it until `augment accept ID`.",
     )
+    repin_after_minutes: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=525600.0,
+        description=(
+            "Re-pin generated tests that a change made stale unasked, so long after you were told of them, once the "
+            "project was saved again and everything else passes; null never does: `augment accept --stale` re-pins."
+        ),
+        json_schema_extra=_unit("minutes"),
+    )
     resource_threshold: float = Field(
         default=0.7,
         gt=0.0,

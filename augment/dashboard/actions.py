@@ -18,6 +18,18 @@ class Actions(Protocol):
     def reject(self, admission_id: str) -> dict[str, Any]:
         """Turn a test away: it is not written, or taken out of its file again."""
 
+    def accept_stale(self, what: str | None) -> list[dict[str, Any]]:
+        """Re-pin stale tests to what the code does now: those of a target, one by node id or admission, or all (None).
+
+        What became of each; raises AugmentError where nothing is stale.
+        """
+
+    def reject_stale(self, what: str | None) -> list[dict[str, Any]]:
+        """Leave stale tests as they are, because the code is wrong. Raises AugmentError where nothing is stale."""
+
+    def undo(self, what: str | None, force: bool) -> list[dict[str, Any]]:
+        """Undo the last write (None), or a write, admission or note by its id; the admissions as they stand then."""
+
     def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
         """Mute a test for so many days (None: as long as the settings say): its failures are shown apart.
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from augment.dashboard.actions import Actions
 from augment.dashboard.cached import CachedReader, ReporterUnavailableError
+from augment.dashboard.living import living
 from augment.dashboard.stream import Broadcaster
 from augment.errors import AugmentError
 
@@ -35,6 +36,7 @@ def add_api(app: FastAPI, reader: CachedReader, actions: Actions | None, stream:
     app.include_router(_explaining(reader), prefix=PREFIX)
     app.include_router(_reviewing(reader, actions), prefix=PREFIX)
     app.include_router(_muting(reader, actions), prefix=PREFIX)
+    app.include_router(living(reader, actions, AsciiJSONResponse), prefix=PREFIX)
     app.include_router(_streaming(stream), prefix=PREFIX)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -195,7 +197,7 @@ def _streaming(stream: Broadcaster) -> APIRouter:
 
     @router.get("/events", response_class=StreamingResponse)
     async def events(last_event_id: Annotated[int | None, Header(ge=0)] = None) -> StreamingResponse:
-        """Server-sent events: verdict, run, admission, flaky, finding, activity, resource, health."""
+        """Server-sent events: verdict, run, admission, note, flaky, finding, activity, resource, health."""
         return StreamingResponse(
             stream.subscribe(last_event_id),
             media_type="text/event-stream",

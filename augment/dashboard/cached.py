@@ -101,6 +101,14 @@ class CachedReader:
         """Every admission."""
         return self._cached(("admissions",), self._reader.admissions, lambda _answer: _LARGE)
 
+    def stale(self) -> list[dict[str, Any]]:
+        """Generated tests that no longer hold."""
+        return self._cached(("stale",), self._reader.stale)
+
+    def notes(self, limit: int = 50) -> list[dict[str, Any]]:
+        """What became of kept tests."""
+        return self._cached(("notes", limit), lambda: self._reader.notes(limit))
+
     def findings(self) -> list[dict[str, Any]]:
         """Every finding."""
         return self._cached(("findings",), self._reader.findings)

@@ -22,14 +22,46 @@ class Piece:
 
     source: str
     reason: str
+    target: str = ""
+    """``module:qualname`` of what it tests, to find its place in a file of the user's."""
+    verbatim: bool = False
+    """The test is put down as it is written, not written anew: it stood in a file before, where the user may have added
+    to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What one test added to a file, exactly: its own text, and in a file of the user's the blocks of imports and
+    helpers that it needed. Taking these out again gives the file as it was before.
+    """
+
+    text: str
+    support: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A piece made to fit a file: nothing in it clashes with what the file has. ``imports`` are single lines for the
+    top of the file; ``helpers`` and ``test`` are to follow what stands there.
+    """
+
+    imports: tuple[str, ...]
+    helpers: tuple[ast.stmt, ...]
+    test: FunctionNode | ast.ClassDef
+    text: str | None
+    """The test as it was written, where it may be put down so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The new text, and the node id suffix (``test_x`` or ``TestX::test_x``) of each piece, in order."""
+    """The new text, and the node id suffix (``test_x`` or ``TestX::test_x``) of each piece, in order.
+
+    ``additions`` say what each piece added, where that is known.
+    """
 
     text: str
     names: tuple[str, ...]
+    additions: tuple[Addition, ...] = ()
 
 
 def add_pieces(existing: str, pieces: Sequence[Piece], header: bool = True) -> Composed:
@@ -57,18 +89,32 @@ def remove_test(existing: str, name: str) -> str | None:
         return None
     helpers = [node for node in rest if _helper_name(node) and not _is_used(node, rest)]
     for node in sorted([*gone, *helpers], key=lambda item: item.lineno, reverse=True):
-        start, end = _extent(node, lines)
+        start, end = extent(node, lines)
         del lines[start:end]
     return "".join(lines)
 
 
 def _add(text: str, piece: Piece) -> tuple[str, str]:
     file = ast.parse(text)
+    fitted = fit(file, piece)
+    chunk = chunk_of(fitted, piece.reason)
+    return with_imports(text, file, fitted.imports).rstrip("\n") + "\n" + chunk, node_name(fitted.test)
+
+
+def chunk_of(fitted: Fitted, reason: str) -> str:
+    """The text of a fitted test and its helpers, with the line that says why it was kept."""
+    helpers = "".join(f"\n\n{ast.unparse(node)}\n" for node in fitted.helpers)
+    return f"{helpers}\n\n# {' '.join(reason.split())}\n{fitted.text or ast.unparse(fitted.test)}\n"
+
+
+def fit(file: ast.Module, piece: Piece, name: str = "") -> Fitted:
+    """``piece`` as it fits into ``file``; its test is called ``name`` where one is given and not taken."""
     tree = ast.parse(piece.source)
     taken = {name for node in file.body for name in _top_names(node)}
     test = next(node for node in tree.body if is_test(node) or is_test_class(node))
     assert isinstance(test, FunctionNode | ast.ClassDef)
-    renames = {test.name: _unique(test.name, taken)}
+    text = _source_of(piece.source, test) if piece.verbatim else None
+    renames = {test.name: unique(name or test.name, taken)}
     helpers: list[ast.stmt] = []
     for node in tree.body:
         if node is test or isinstance(node, ast.Import | ast.ImportFrom):
@@ -76,32 +122,39 @@ def _add(text: str, piece: Piece) -> tuple[str, str]:
         if any(ast.dump(node) == ast.dump(other) for other in file.body):
             continue
         helpers.append(node)
-        renames |= {name: _unique(name, taken) for name in _top_names(node) if name in taken}
+        renames |= {name: unique(name, taken) for name in _top_names(node) if name in taken}
     imports = [single for node in tree.body for single in _single_imports(node)]
     top, inner = _place_imports(imports, file)
     for node in [*helpers, test]:
         _Rename(renames).visit(node)
     _import_inside(test, inner)
-    chunk = "".join(f"\n\n{ast.unparse(ast.fix_missing_locations(node))}\n" for node in helpers)
-    chunk += f"\n\n# {' '.join(piece.reason.split())}\n{ast.unparse(ast.fix_missing_locations(test))}\n"
-    name = renames[getattr(test, "name", "")] if test.name in renames else test.name
-    return _with_imports(text, file, top).rstrip("\n") + "\n" + chunk, _node_name(test, name)
+    for node in [*helpers, test]:
+        ast.fix_missing_locations(node)
+    as_written = not inner and all(old == new for old, new in renames.items())
+    return Fitted(tuple(top), tuple(helpers), test, text if as_written else None)
 
 
-def _node_name(test: FunctionNode | ast.ClassDef, name: str) -> str:
+def _source_of(source: str, node: FunctionNode | ast.ClassDef) -> str:
+    first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
+    return "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+
+
+def node_name(test: FunctionNode | ast.ClassDef) -> str:
+    """The node id suffix of a test function, or of the first test of a class."""
     if isinstance(test, ast.ClassDef):
         method = next(item for item in test.body if is_test(item))
-        return f"{name}::{getattr(method, 'name', '')}"
-    return name
+        return f"{test.name}::{getattr(method, 'name', '')}"
+    return test.name
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def unique(name: str, taken: set[str]) -> str:
+    """``name``, with a number where it is taken."""
     number = 2
-    unique = name
-    while unique in taken:
-        unique = f"{name}_{number}"
+    free = name
+    while free in taken:
+        free = f"{name}_{number}"
         number += 1
-    return unique
+    return free
 
 
 def _top_names(node: ast.stmt) -> list[str]:
@@ -153,7 +206,7 @@ def _import_inside(test: FunctionNode | ast.ClassDef, imports: Sequence[ast.Impo
     function.body[:0] = [copy.deepcopy(node) for node in imports]
 
 
-def _with_imports(text: str, file: ast.Module, top: Sequence[str]) -> str:
+def with_imports(text: str, file: ast.Module, top: Sequence[str]) -> str:
     """``text`` with import lines put after the last import it has, or after the header."""
     if not top:
         return text
@@ -189,8 +242,8 @@ def _is_used(node: ast.stmt, among: Sequence[ast.stmt]) -> bool:
     )
 
 
-def _extent(node: ast.stmt, lines: Sequence[str]) -> tuple[int, int]:
-    """The lines of a definition with its decorators, its comment above and the blank lines before that."""
+def extent(node: ast.stmt, lines: Sequence[str]) -> tuple[int, int]:
+    """The lines (from 0, end exclusive) of a definition with its comment above and the blank lines before that."""
     decorators = getattr(node, "decorator_list", [])
     start = min([node.lineno, *(item.lineno for item in decorators)]) - 1
     while start > 0 and lines[start - 1].startswith("#"):
@@ -213,6 +266,10 @@ class _Rename(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = self._names.get(node.name, node.name)
+        return self.generic_visit(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         node.name = self._names.get(node.name, node.name)
         return self.generic_visit(node)
 

@@ -17,6 +17,14 @@ def tidy(text: str, path: Path) -> str:
     return _ruff(["format", "--quiet"], checked, path)
 
 
+def format_as(text: str, path: Path, quote: str, indent: str) -> str:
+    """``text`` formatted with these quotes (single, double) and this indentation; lines as long as there."""
+    width = ["--config", f"indent-width={len(indent)}"] if indent != "\t" else []
+    style = ["--config", f'format.quote-style="{quote}"']
+    style += ["--config", f'format.indent-style="{"tab" if indent == chr(9) else "space"}"']
+    return _ruff(["format", "--quiet", *width, *style], text, path)
+
+
 def _ruff(command: list[str], text: str, path: Path) -> str:
     """What ruff makes of ``text``. A configuration that it cannot read is left aside."""
     for extra in ([], ["--isolated"]):

@@ -10,7 +10,7 @@ from augment.generation.compose import Composed, Piece
 from augment.generation.gates import Proven
 from augment.generation.settings import GenerationSettings
 from augment.generation.trials import TrialRunner
-from augment.generation.write import TestWriter, kept_because
+from augment.generation.write import FileChangedError, TestWriter, as_written, kept_because
 from augment.records import Admission, AdmissionState, Outcome, Rejection, Target, new_id
 from augment.seams import BatchResult
 
@@ -49,7 +49,7 @@ class Keeper:
         left = list(proven)
         rejections: list[Rejection] = []
         for _ in range(_ROUNDS):
-            composed = self._writer.compose(file, [Piece(item.candidate.source, _comment(item)) for item in left])
+            composed = self._writer.compose(file, [_piece(item) for item in left])
             failed = self._failed(file, composed)
             if not failed:
                 break
@@ -66,10 +66,14 @@ class Keeper:
                 Rejection(item.candidate, "file", "tests fail beside each other in one file") for item in left
             ]
             return Kept((), tuple(rejections))
-        if self._settings.accept != "review":
-            self._writer.save(file, composed.text)
-            self._runner.changed(file)
         admissions = [self._admission(item, file, name) for item, name in zip(left, composed.names, strict=True)]
+        if self._settings.accept != "review":
+            try:
+                self._writer.save(file, composed.text)
+            except FileChangedError as error:
+                return Kept((), (*rejections, *(Rejection(item.candidate, "file", str(error)) for item in left)))
+            self._runner.changed(file)
+            admissions = as_written(admissions, composed)
         return Kept(tuple(admissions), tuple(rejections))
 
     def _failed(self, file: str, composed: Composed) -> dict[str, str]:
@@ -107,6 +111,10 @@ class Keeper:
             parents=candidate.parents,
             revision=self._revision,
         )
+
+
+def _piece(item: Proven) -> Piece:
+    return Piece(item.candidate.source, _comment(item), item.candidate.target)
 
 
 def _comment(item: Proven) -> str:

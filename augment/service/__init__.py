@@ -4,6 +4,7 @@ from augment.service.controls import ControlPolicy, Controls
 from augment.service.coordinating import SUITE, TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.idle import IdleLoop, Ranked
+from augment.service.living import Living, LivingPolicy
 from augment.service.rerun_batches import RerunBatches
 from augment.service.rerun_chore import FlakinessChore, FlakinessPolicy
 from augment.service.resources import ResourceMonitor
@@ -26,6 +27,8 @@ __all__ = [
     "GovernorState",
     "IdleLoop",
     "Lease",
+    "Living",
+    "LivingPolicy",
     "ModelState",
     "Notebook",
     "Ranked",

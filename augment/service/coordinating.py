@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from augment.analysis import (
+    Change,
     ReadSource,
     SourceIndex,
     changed_targets,
@@ -76,6 +77,10 @@ class Notebook(ReportSink, Memory, Protocol):
     """The reporter as the service needs it: a sink and a memory."""
 
 
+OnTested = Callable[[Sequence[Change], Snapshot, Notebook], None]
+"""Told of a revision that has its verdicts and of what it changed, before it counts as tested: nothing is lost."""
+
+
 class Coordinator:
     """Turns revisions into runs, one run at a time, always for the newest revision.
 
@@ -94,6 +99,7 @@ class Coordinator:
         parallel: int = 1,
         retries: int = RETRIES,
         clock: Callable[[], float] = time.time,
+        on_tested: OnTested = lambda _changes, _snapshot, _known: None,
     ) -> None:
         self._project = project
         self._root = Path(project.root)
@@ -104,6 +110,7 @@ class Coordinator:
         )
         self._retries = retries
         self._clock = clock
+        self._on_tested = on_tested
         self._source_index = SourceIndex()
         self._surroundings = Surroundings(project, notebook)
         self._latest: Snapshot | None = None
@@ -209,6 +216,7 @@ class Coordinator:
             old, new = self._reader(tested), self._reader(snapshot)
             targets = changed_targets(plan.change, tested, snapshot, old, new, self._project)
             self._notebook.enqueue(write_jobs(targets, self._clock()))
+            self._on_tested(targets, snapshot, self._notebook)
         capturing.join()
         self._sources.settle()
         self._surroundings.settle()

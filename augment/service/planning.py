@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from augment.analysis import Change, ChangeKind, PackageChange, ProjectChange, Selection, groups_of, shift_coverage
-from augment.records import Coverage, CoverageReport, FileCoverage, Job, Lane, Snapshot, Target, merge_coverage, new_id
+from augment.records import (
+    Coverage,
+    CoverageReport,
+    FileCoverage,
+    Job,
+    Lane,
+    Snapshot,
+    Target,
+    TargetKind,
+    merge_coverage,
+    new_id,
+)
 from augment.seams import BatchResult
+from augment.service.gain import Effort, expected_gain
 
 NOT_FOUND = "not found"
 """What a result's ``collection_errors`` say of a test that was asked for and is not there."""
@@ -29,21 +42,43 @@ def write_jobs(changes: Iterable[Change], now: float) -> list[Job]:
     ]
 
 
-def idle_jobs(
-    targets: Iterable[Target], coverage: CoverageReport, attempted: Mapping[str, str], now: float
-) -> list[Job]:
-    """Jobs of the idle lane: targets with uncovered code, the weakest first.
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What work on targets has brought so far, and where mutants were tried the ``survivors``, by target id."""
 
-    ``attempted`` maps a target's id to the hash it had when it was last worked on: it is not tried again until it
-    changes.
+    efforts: Mapping[str, Effort] = field(default_factory=dict)
+    survivors: Mapping[str, int] = field(default_factory=dict)
+
+
+def idle_jobs(
+    targets: Iterable[Target],
+    coverage: CoverageReport,
+    attempted: Mapping[str, str],
+    now: float,
+    experience: Experience | None = None,
+) -> list[Job]:
+    """Jobs of the idle lane: targets with something left to test, those with the largest expected gain first.
+
+    ``attempted`` maps a target's id to the hash it had when it was last worked on in vain: it is not tried again until
+    it changes.
     """
+    known = experience or Experience()
+    targets = list(targets)
     covered = covered_by_all(coverage)
+    alike: dict[TargetKind, Effort] = {}
+    for target in targets:
+        alike[target.kind] = alike.get(target.kind, Effort()) + known.efforts.get(target.id, Effort())
+    every = sum(alike.values(), Effort())
     jobs = []
     for target in targets:
-        missing = gaps(target, covered, coverage.possible)
-        if missing and attempted.get(target.id) != target.hash:
-            reason = f"{missing} uncovered lines and branches"
-            jobs.append(Job(new_id("job"), target.id, Lane.IDLE, reason, now, priority=-missing))
+        missing, survivors = gaps(target, covered, coverage.possible), known.survivors.get(target.id)
+        if not (missing or survivors) or attempted.get(target.id) == target.hash:
+            continue
+        own = known.efforts.get(target.id, Effort())
+        gain = expected_gain(missing, survivors, own, alike[target.kind], every)
+        reason = f"{missing} uncovered lines and branches"
+        reason += f", {survivors} surviving mutants" if survivors else ""
+        jobs.append(Job(new_id("job"), target.id, Lane.IDLE, reason, now, priority=-gain))
     return sorted(jobs, key=lambda job: (job.priority, job.target))
 
 

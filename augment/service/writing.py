@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,8 @@ from augment.errors import AugmentError
 from augment.records import Activity, CoverageReport, Job, JobState, Lane, Project, Snapshot, Target, new_id
 from augment.seams import Engine
 from augment.service.coordinating import TESTED_REVISION, Notebook
-from augment.service.planning import idle_jobs
+from augment.service.gain import Effort
+from augment.service.planning import Experience, idle_jobs
 from augment.service.watching import SnapshotSource
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,15 @@ ATTEMPTED = "attempted"
 SEARCHED = "searched"
 """Memory key: the same for the last pass over a target without the model, which fills what the model left open."""
 
+EFFORT = "effort"
+"""Memory key: target id -> [tries, tries that brought a kept test, seconds], for the choice of idle work."""
+
+SURVIVORS = "survivors"
+"""Memory key: target id -> how many mutants of it survive all tests, where somebody has tried."""
+
+LOOK_S = 1.0
+"""How often a pass looks whether something newer is to be written."""
+
 MAX_ATTEMPTS = 3
 """A job that was begun so often without an end has something that kills its worker: it is dropped."""
 
@@ -34,7 +44,7 @@ TARGETS_AT_ONCE = 5
 
 
 class PassRunner(Protocol):
-    """Writes tests for targets of one module and reports what it kept; returns how many."""
+    """Writes tests for targets of one module and reports what it kept; returns how many for each target's id."""
 
     def __call__(
         self,
@@ -44,7 +54,7 @@ class PassRunner(Protocol):
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> int:
+    ) -> Mapping[str, int]:
         """Run one pass. ``should_stop`` is asked between batches."""
 
 
@@ -57,7 +67,8 @@ class ModelState:
 
 
 class Writer:
-    """Works through the queue one module at a time; fills the queue with weak targets when it is empty and ``idle``.
+    """Works through the queue one module at a time, what changed last first; fills the queue with weak targets, by
+    expected gain, when it is empty and ``idle``. Newer work ends a pass that is under way.
 
     It waits for the verdicts of the newest revision before it starts, so its baseline is current, and for the model
     while that is still loading, because whoever comes first takes the coverage that a test can gain. ``held_back`` says
@@ -142,7 +153,8 @@ class Writer:
         if not pending and self._idle:
             coverage = self._notebook.known_coverage()
             for phase in (ATTEMPTED, SEARCHED):
-                if jobs := idle_jobs(targets.values(), coverage, self._done(phase), self._clock()):
+                known = Experience(self._efforts(), self._notebook.recall(SURVIVORS) or {})
+                if jobs := idle_jobs(targets.values(), coverage, self._done(phase), self._clock(), known):
                     self._notebook.enqueue(jobs)
                     break
             pending = self._notebook.pending_jobs()
@@ -166,32 +178,62 @@ class Writer:
         attempted = self._done(ATTEMPTED)
         second = jobs[0].lane is Lane.IDLE and all(attempted.get(target.id) == target.hash for target in wanted)
         engine = None if second else model.engine
-        should_stop = self._make_stop(wanted)
+        should_stop = self._make_stop(wanted, jobs)
         baseline = self._notebook.known_coverage()
         self._say(f"writing tests for {', '.join(target.qualname for target in wanted)} in {wanted[0].module}")
+        began = time.monotonic()
         kept = self._run_pass(snapshot, wanted, baseline, engine, jobs[0].lane, should_stop)
         if should_stop():
             # Cut short by a save, a stop or the governor, not by a fault: it is still to be done, with a clean record.
             self._notebook.enqueue([replace(job, id=new_id("job"), attempts=0) for job in jobs])
             return
+        self._learn(wanted, kept, time.monotonic() - began)
+        # What brought something may bring more: only what was tried in vain waits for a change.
+        again = {target.id for target in wanted if kept.get(target.id) and jobs[0].lane is Lane.IDLE}
+        settled = {target.id: target.hash for target in wanted if target.id not in again}
         for phase in (ATTEMPTED, SEARCHED) if engine is None else (ATTEMPTED,):
-            self._notebook.remember(phase, self._done(phase) | {target.id: target.hash for target in wanted})
+            self._notebook.remember(phase, self._done(phase) | settled)
         for job in jobs:
             self._notebook.finish_job(job.id, JobState.DONE)
-        log.info("kept %d tests for %s", kept, wanted[0].module)
+        log.info("kept %d tests for %s", sum(kept.values()), wanted[0].module)
+
+    def _learn(self, wanted: Sequence[Target], kept: Mapping[str, int], seconds: float) -> None:
+        """Keep what the pass cost and brought; targets of one pass share its time."""
+        efforts = self._efforts()
+        for target in wanted:
+            won = 1.0 if kept.get(target.id) else 0.0
+            efforts[target.id] = efforts.get(target.id, Effort()) + Effort(1.0, won, seconds / len(wanted))
+        plain = {name: [item.tries, item.wins, round(item.seconds, 1)] for name, item in efforts.items()}
+        self._notebook.remember(EFFORT, plain)
+
+    def _efforts(self) -> dict[str, Effort]:
+        return {name: Effort(*numbers) for name, numbers in (self._notebook.recall(EFFORT) or {}).items()}
 
     def _done(self, phase: str) -> dict[str, str]:
         """Target id -> the hash it had when it went through a phase of idle work."""
         return dict(self._notebook.recall(phase) or {})
 
-    def _make_stop(self, wanted: Sequence[Target]) -> Callable[[], bool]:
-        """Stop when asked to or held back, or when a file under work has changed: its tests would be about old code."""
+    def _make_stop(self, wanted: Sequence[Target], jobs: Sequence[Job]) -> Callable[[], bool]:
+        """Stop when asked to or held back, when a file under work has changed (its tests would be about old code), or
+        when something else was changed since: what changed last goes first.
+        """
+        since = jobs[0].created_at if jobs[0].lane is Lane.WRITE else float("-inf")
+        looked = time.monotonic()
+        newer = False
         files = {target.file for target in wanted}
         root = Path(self._project.root)
         stamps = {file: _stamp(root / file) for file in files}
 
+        def is_overtaken() -> bool:
+            nonlocal looked, newer
+            if not newer and time.monotonic() - looked >= LOOK_S:
+                looked = time.monotonic()
+                pending = self._notebook.pending_jobs(1)
+                newer = bool(pending) and pending[0].lane is Lane.WRITE and pending[0].created_at > since
+            return newer
+
         def should_stop() -> bool:
-            held = self._stopping.is_set() or bool(self._held_back())
+            held = self._stopping.is_set() or bool(self._held_back()) or is_overtaken()
             return held or any(_stamp(root / file) != stamps[file] for file in files)
 
         return should_stop

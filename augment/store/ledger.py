@@ -14,7 +14,17 @@ from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from augment.errors import AugmentError
-from augment.records import Activity, Admission, AdmissionState, Finding, Rejection, ResourceSample, TestKind
+from augment.records import (
+    Activity,
+    Admission,
+    AdmissionState,
+    Finding,
+    Rejection,
+    ResourceSample,
+    Ruling,
+    Staleness,
+    TestKind,
+)
 from augment.store.coding import pack_text
 from augment.store.schema import activities, admissions, findings, rejection_counts, rejections, samples, tokens
 
@@ -65,14 +75,22 @@ def get_admission(conn: Connection, admission_id: str) -> Admission:
 
 
 def _admission(plain: dict[str, Any]) -> Admission:
+    stale = plain.get("stale")
     return Admission(
         **plain
         | {
             "kind": TestKind(plain["kind"]),
             "state": AdmissionState(plain["state"]),
             "parents": tuple(plain["parents"]),
+            "support": tuple(plain.get("support", ())),
+            "stale": Staleness(**stale | {"ruling": Ruling(stale["ruling"])}) if stale else None,
         }
     )
+
+
+def read_admission(record: str) -> Admission:
+    """The admission of a stored record."""
+    return _admission(json.loads(record))
 
 
 def admissions_json(conn: Connection, limit: int | None = None) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from augment.store.events import EventHub
 from augment.store.explained import why
 from augment.store.flaky_reporting import FlakyReporting
 from augment.store.known import ChangeLog, KnownChanges
+from augment.store.living_reporting import LivingReporting
 from augment.store.results import ResultFiles
 from augment.store.runs import fault_json
 from augment.store.store import Store
@@ -43,7 +44,7 @@ _SETTLE_S = 0.5
 T = TypeVar("T")
 
 
-class Reporter(FlakyReporting):
+class Reporter(FlakyReporting, LivingReporting):
     """Implements ReportSink, ReportReader and Memory over one Store.
 
     Every sink call first makes its record durable, then publishes an event, then notes that the files are stale. A
@@ -193,8 +194,7 @@ class Reporter(FlakyReporting):
 
     def update_admission(self, admission: Admission) -> None:
         """Replace what is kept of a known admission, after a review, and announce it."""
-        self._store.update_admission(admission)
-        self._publish("admission", asdict(admission))
+        self.amend([admission])
 
     def set_admission_state(self, admission_id: str, state: AdmissionState) -> Admission:
         """Give an admission another state, announce and return it; UnknownAdmissionError when there is none."""

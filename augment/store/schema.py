@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from augment.errors import AugmentError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Migrations = Mapping[int, Callable[[Connection], None]]
 
@@ -49,7 +49,7 @@ def _add_mutes(conn: Connection) -> None:
         conn.execute(text(f"ALTER TABLE {table} ADD COLUMN muted INTEGER NOT NULL DEFAULT 0"))
 
 
-MIGRATIONS: Migrations = {1: _add_missing_tables, 2: _add_mutes}
+MIGRATIONS: Migrations = {1: _add_missing_tables, 2: _add_mutes, 3: _add_missing_tables}
 """Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
 
 
@@ -182,6 +182,23 @@ admissions = Table(
     Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("id", AnyText, nullable=False, unique=True),
     Column("state", String, nullable=False, index=True),
+    Column("record", AnyText, nullable=False),
+)
+
+# The admissions that are stale, beside their records, so that a summary reads no other.
+stale = Table(
+    "stale",
+    metadata,
+    Column("admission", AnyText, primary_key=True),
+    Column("cause", AnyText, nullable=False),
+    Column("ruling", String, nullable=False),
+)
+notes = Table(
+    "notes",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", AnyText, nullable=False, unique=True),
+    Column("admission", AnyText, nullable=False, index=True),
     Column("record", AnyText, nullable=False),
 )
 

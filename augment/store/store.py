@@ -19,12 +19,13 @@ from augment.records import (
     Finding,
     Job,
     JobState,
+    Note,
     Rejection,
     ResourceSample,
     Run,
     Verdict,
 )
-from augment.store import durable, flakiness, ledger, runs, selections
+from augment.store import durable, flakiness, ledger, living, runs, selections
 from augment.store.database import Database
 from augment.store.known import Differing, KnownChanges
 from augment.store.runs import Recorded
@@ -236,13 +237,42 @@ class Store:
 
     def update_admission(self, admission: Admission) -> None:
         """Replace what is kept of a known admission."""
+        self.amend([admission])
+
+    def amend(self, admissions: Sequence[Admission], notes: Sequence[Note] = ()) -> list[Note]:
+        """Replace what is kept of known admissions and note why, in one step; the notes that were new."""
         with self._db.write() as conn:
-            ledger.update_admission(conn, admission)
+            for admission in admissions:
+                ledger.update_admission(conn, admission)
+                living.mark(conn, admission)
+            return living.put_notes(conn, notes)
+
+    def stale_admissions(self) -> list[Admission]:
+        """Kept tests that no longer hold since their code changed, whatever was said of them; oldest first."""
+        with self._db.read() as conn:
+            return living.stale_admissions(conn)
+
+    def stale(self) -> list[dict[str, Any]]:
+        """Stale tests that wait for a word, by the target whose change broke them."""
+        with self._db.read() as conn:
+            return living.stale_json(conn)
+
+    def note(self, note_id: str) -> Note | None:
+        """The note of this id."""
+        with self._db.read() as conn:
+            return living.note_of(conn, note_id)
+
+    def notes(self, limit: int = 50) -> list[dict[str, Any]]:
+        """What became of kept tests, newest first."""
+        with self._db.read() as conn:
+            return living.notes_json(conn, limit)
 
     def set_admission_state(self, admission_id: str, state: AdmissionState) -> Admission:
         """Give an admission another state and return it; UnknownAdmissionError when there is none."""
         with self._db.write() as conn:
-            return ledger.set_admission_state(conn, admission_id, state)
+            changed = ledger.set_admission_state(conn, admission_id, state)
+            living.mark(conn, changed)
+            return changed
 
     def admission_records(self, state: AdmissionState | None = None) -> list[Admission]:
         """Admissions, oldest first, optionally of one state."""
@@ -350,6 +380,8 @@ class Store:
                 "last_run": newest[0] if newest else None,
                 "admissions": ledger.admission_totals(conn),
                 "recent_admissions": ledger.admissions_json(conn, 10),
+                "stale": living.stale_json(conn),
+                "notes": living.notes_json(conn, 10),
                 "findings": ledger.findings_json(conn, "open"),
                 "rejections": ledger.rejection_totals(conn),
                 "jobs_pending": durable.count_pending(conn),

@@ -42,8 +42,10 @@ def render(summary: Mapping[str, Any]) -> str:
     lines.append(f"- **{written['kept']} tests written by Augment**, {written['held']} waiting for review")
     lines.append(f"- **{len(summary['findings'])} suspected bugs**")
     lines += _block("Failing tests", [_failing(test) for test in summary["failing"]], "- [ ] ")
+    lines += _block("Stale tests", [_stale(entry) for entry in summary.get("stale", ())], "- [ ] ")
     lines += _block("Flaky tests that fail, muted", [_muted(test) for test in muted], "- ")
     lines += _block("New tests", [_new_test(admission) for admission in summary["recent_admissions"]], "- ")
+    lines += _block("What became of kept tests", [_note(note) for note in summary.get("notes", ())], "- ")
     lines += _block("Findings", [_finding(finding) for finding in summary["findings"]], "- [ ] ")
     return "\n".join(lines)
 
@@ -62,6 +64,19 @@ def _failing(test: Mapping[str, Any]) -> str:
 def _muted(test: Mapping[str, Any]) -> str:
     until = datetime.fromtimestamp(test["muted_until"], UTC)
     return f"{_code(test['nodeid'])} {test['outcome']}, muted until {until:%Y-%m-%d}: {_code('augment flaky')} says why"
+
+
+def _stale(entry: Mapping[str, Any]) -> str:
+    named = ", ".join(_code(test["nodeid"]) for test in entry["tests"][:3])
+    more = f" and {len(entry['tests']) - 3} more" if len(entry["tests"]) > 3 else ""
+    return (
+        f"stale: {_plain(entry['text'])} ({named}{more}): {_code(entry['accept'])} re-pins, {_code(entry['reject'])} "
+        "keeps, or fix the code"
+    )
+
+
+def _note(note: Mapping[str, Any]) -> str:
+    return f"{_code(note['nodeid'])} {_plain(note['text'])}"
 
 
 def _new_test(admission: Mapping[str, Any]) -> str:

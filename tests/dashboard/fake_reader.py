@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from augment.records import (
     TestKind,
     Verdict,
 )
-from augment.service import muting
+from augment.service import muting, repinning
 from augment.store import Reporter, Store
 
 HOSTILE = (
@@ -86,6 +87,17 @@ class Review:
 
     def reject(self, admission_id: str) -> dict[str, Any]:
         return self._decide(admission_id, AdmissionState.REJECTED)
+
+    def accept_stale(self, what: str | None) -> list[dict[str, Any]]:
+        chosen = repinning.chosen(self._reporter, what)
+        self._reporter.amend([replace(item, stale=None) for item in chosen])
+        return [{"id": item.id, "nodeid": item.nodeid, "text": "was re-pinned"} for item in chosen]
+
+    def reject_stale(self, what: str | None) -> list[dict[str, Any]]:
+        return [item.as_json() for item in repinning.keep_as_regression(self._reporter, what)]
+
+    def undo(self, what: str | None, force: bool) -> list[dict[str, Any]]:
+        return [self._decide(what or "adm-kept", AdmissionState.REJECTED)]
 
     def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
         return muting.mute(self._reporter, nodeid, days)

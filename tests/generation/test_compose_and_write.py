@@ -10,9 +10,10 @@ import pytest
 from augment.analysis import discover_project
 from augment.errors import ProjectError
 from augment.generation.compose import Piece, add_pieces, remove_test
-from augment.generation.merge import is_subsequence, merged
+from augment.generation.merge import is_subsequence
 from augment.generation.paths import HEADER, conftest_files
-from augment.generation.write import TestWriter, apply_admission, remove_admission
+from augment.generation.undoing import take_out
+from augment.generation.write import FileChangedError, TestWriter, apply_admission
 from augment.records import Admission, AdmissionState, TestKind
 
 ONE = "from shop.pricing import apply_discount\n\ndef test_gold():\n    assert apply_discount(100, 'gold') == 80\n"
@@ -106,45 +107,6 @@ def test_no_conftest_where_pytest_has_a_pythonpath(shop: Path) -> None:
     assert conftest_files(discover_project(shop), "tests/augment") == {}
 
 
-USERS = '''"""My tests."""
-
-import pytest   # formatted my way
-
-
-def test_mine( ):
-    assert  True   # odd spacing stays
-# last line'''
-
-
-def test_merging_changes_no_line_of_the_users_file() -> None:
-    text, names = merged(USERS, [Piece(ONE, "kept: one"), Piece(TWO, "kept: two")])
-    assert is_subsequence(USERS.splitlines(), text.splitlines())
-    assert names == ("test_gold", "test_gold_2")
-    assert functions(text) == ["test_mine", "test_gold", "helper", "test_gold_2"]
-    assert "# kept: one" in text
-
-
-def test_merge_goes_into_the_users_file_for_the_module(shop: Path) -> None:
-    users = shop / "tests" / "test_pricing.py"
-    users.parent.mkdir()
-    users.write_text(USERS)
-    writer = TestWriter(discover_project(shop), "tests/augment", merge=True)
-    assert writer.file_for("shop.pricing") == "tests/test_pricing.py"
-    writer.add("tests/test_pricing.py", [Piece(ONE, "kept: one")])
-    assert is_subsequence(USERS.splitlines(), users.read_text().splitlines())
-    assert not (shop / "tests" / "augment").exists()
-
-
-def test_merging_keeps_the_line_endings_of_the_file() -> None:
-    text, _ = merged("import os\r\n\r\n\r\ndef test_a():\r\n    assert os\r\n", [Piece(ONE, "kept")])
-    assert text.count("\n") == text.count("\r\n")
-
-
-def test_merging_into_a_broken_file_is_refused_in_one_line() -> None:
-    with pytest.raises(ProjectError, match="does not parse"):
-        merged("def broken(:\n", [Piece(ONE, "kept")])
-
-
 def admission(**changes: object) -> Admission:
     values: dict[str, object] = {
         "id": "adm-1",
@@ -171,8 +133,7 @@ def test_held_test_is_written_when_accepted_and_goes_when_rejected(shop: Path) -
     kept = apply_admission(project, admission())
     assert kept.state is AdmissionState.KEPT
     assert "test_gold" in (shop / FILE).read_text()
-    rejected = remove_admission(project, kept)
-    assert rejected.state is AdmissionState.REJECTED
+    assert "test_gold" in take_out(project, kept).before
     assert not (shop / FILE).exists()
 
 
@@ -183,6 +144,29 @@ def test_accepting_twice_the_same_name_gives_the_second_its_own(shop: Path) -> N
     assert second.nodeid == f"{FILE}::test_gold_2"
 
 
-def test_rejecting_a_held_test_writes_nothing(shop: Path) -> None:
-    assert remove_admission(discover_project(shop), admission()).state is AdmissionState.REJECTED
-    assert not (shop / "tests").exists()
+def test_a_file_that_was_saved_meanwhile_is_not_written_over(shop: Path) -> None:
+    writer = TestWriter(discover_project(shop), "tests/augment")
+    writer.add(FILE, [Piece(ONE, "kept")])
+    composed = writer.compose(FILE, [Piece(TWO, "kept")])
+    edited = (shop / FILE).read_text() + "# a person was here\n"
+    (shop / FILE).write_text(edited)
+    with pytest.raises(FileChangedError, match="was saved"):
+        writer.save(FILE, composed.text)
+    assert (shop / FILE).read_text() == edited
+
+
+@pytest.mark.parametrize(("annotation", "wanted"), [(" -> None", True), ("", False)])
+def test_tests_are_typed_where_the_project_types_its_own(shop: Path, annotation: str, wanted: bool) -> None:
+    (shop / "tests").mkdir()
+    (shop / "tests" / "test_other.py").write_text(f"def test_one(){annotation}:\n    assert True\n")
+    source = ONE.replace("test_gold()", "test_gold(tmp_path, monkeypatch)")
+    TestWriter(discover_project(shop), "tests/augment").add(FILE, [Piece(source, "kept")])
+    written = (shop / FILE).read_text()
+    assert ("def test_gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:" in written) is wanted
+    assert ("from pathlib import Path" in written) is wanted
+
+
+def test_code_that_is_typed_asks_for_typed_tests_where_there_are_none(shop: Path) -> None:
+    (shop / "shop/pricing.py").write_text("def apply_discount(price: float, level: str) -> float:\n    return price\n")
+    TestWriter(discover_project(shop), "tests/augment").add(FILE, [Piece(ONE, "kept")])
+    assert "def test_gold() -> None:" in (shop / FILE).read_text()

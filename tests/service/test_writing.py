@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from augment.analysis import Snapshots
 from augment.errors import ModelError
 from augment.records import CoverageReport, FileCoverage, Job, Lane, Project, Snapshot, Target
 from augment.seams import Completion, Engine, Request
-from augment.service import ModelState, Writer
+from augment.service import ModelState, Writer, writing
 from augment.service.coordinating import TESTED_REVISION
+from augment.service.writing import EFFORT
 from augment.store import Reporter
 
 
@@ -20,6 +23,7 @@ class Passes:
     def __init__(self, during: Callable[[], None] = lambda: None) -> None:
         self.targets: list[list[str]] = []
         self.engines: list[Engine | None] = []
+        self.kept: dict[str, int] = {}
         self._during = during
 
     def __call__(
@@ -30,11 +34,11 @@ class Passes:
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> int:
+    ) -> dict[str, int]:
         self.targets.append([target.id for target in targets])
         self.engines.append(engine)
         self._during()
-        return 0
+        return {target.id: self.kept.pop(target.id) for target in targets if target.id in self.kept}
 
 
 def job(target: str, priority: float = 0.0, name: str | None = None) -> Job:
@@ -111,6 +115,47 @@ def test_idle_work_fills_an_empty_queue_once_for_each_state_of_a_target(
         pass
     worked_on = [name for names in passes.targets for name in names]
     assert sorted(worked_on) == ["shop.names:title", "shop.pricing:double", "shop.pricing:net"]
+
+
+def test_a_target_that_brought_tests_is_worked_on_again_and_one_that_did_not_is_not(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    passes = Passes()
+    passes.kept = {"shop.pricing:double": 2}
+    work = writer(root, project, reporter, passes, idle=True)
+    while work.step():
+        assert len(passes.targets) < 20
+    worked_on = [name for names in passes.targets for name in names]
+    assert worked_on.count("shop.pricing:double") == 2
+    assert worked_on.count("shop.pricing:net") == 1
+    efforts = reporter.recall(EFFORT)
+    assert efforts["shop.pricing:double"][:2] == [2.0, 1.0]
+    assert efforts["shop.pricing:net"][:2] == [1.0, 0.0]
+
+
+def test_idle_work_goes_where_it_is_expected_to_bring_most(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.remember(EFFORT, {"shop.pricing:net": [9, 0, 900], "shop.pricing:double": [9, 0, 900]})
+    passes = Passes()
+    assert writer(root, project, reporter, passes, idle=True).step()
+    assert passes.targets == [["shop.names:title"]]
+
+
+@pytest.mark.parametrize(("at", "is_cut"), [(2.0, True), (1.0, False)])
+def test_what_changed_last_goes_before_a_pass_that_is_under_way(
+    root: Path, project: Project, reporter: Reporter, monkeypatch: pytest.MonkeyPatch, at: float, is_cut: bool
+) -> None:
+    monkeypatch.setattr(writing, "LOOK_S", 0.0)
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net")])
+    newer = Job("job-newer", "shop.names:title", Lane.WRITE, "saved", at, -at)
+    passes = Passes(during=lambda: reporter.enqueue([newer]))
+    work = writer(root, project, reporter, passes)
+    assert work.step()
+    assert [item.target for item in reporter.pending_jobs()] == (
+        ["shop.names:title", "shop.pricing:net"] if is_cut else ["shop.names:title"]
+    )
 
 
 class SilentEngine:

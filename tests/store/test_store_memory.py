@@ -124,7 +124,7 @@ def test_a_second_delivery_does_not_undo_a_review(store: Store) -> None:
     assert store.admit([held]) == [held]
     store.set_admission_state("adm-1", AdmissionState.REJECTED)
     assert store.admit([held]) == []
-    assert store.summary()["admissions"] == {"kept": 0, "held": 0, "rejected": 1, "total": 1}
+    assert store.summary()["admissions"] == {"kept": 0, "held": 0, "rejected": 1, "retired": 0, "total": 1}
 
 
 def test_a_review_may_rename_the_test(store: Store) -> None:

@@ -117,7 +117,7 @@ def test_the_summary_says_what_is_broken_and_what_was_written(reporter: Reporter
     }  # fmt: skip
     assert [test["nodeid"] for test in summary["failing"]] == ["b"]
     assert [test["nodeid"] for test in summary["faults"]] == ["c"]
-    assert summary["admissions"] == {"kept": 1, "held": 1, "rejected": 0, "total": 2}
+    assert summary["admissions"] == {"kept": 1, "held": 1, "rejected": 0, "retired": 0, "total": 2}
     assert summary["last_run"]["id"] == "run-1"
     assert json.loads(json.dumps(summary)) == summary
 
