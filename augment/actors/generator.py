@@ -21,7 +21,7 @@ from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
 from augment.records import CoverageReport, Lane, Project, Snapshot, Target
 from augment.seams import Engine
-from augment.service import ModelState, Writer
+from augment.service import SURVIVORS, ModelState, Writer
 
 if TYPE_CHECKING:
     # Loaded when there is something to write and a model to ask: Ray Serve alone takes 90 MB.
@@ -120,6 +120,8 @@ class GeneratorActor(Shell):
         result = work.run(targets, baseline)
         if result.tokens_per_s is not None:
             self._settings = replace(self._settings, tokens_per_s=result.tokens_per_s)
+        if not result.superseded:
+            self._notebook.remember(SURVIVORS, {**(self._notebook.recall(SURVIVORS) or {}), **result.survivors})
         log.info(
             "%s: %d admitted, %d rejected, %d findings, %d tokens in %.0f s",
             targets[0].module,

@@ -29,6 +29,9 @@ class PassResult:
     tokens_per_s: float | None = None
     """How fast the model was, for the settings of the next pass; None without a model."""
 
+    survivors: dict[str, int] = field(default_factory=dict)
+    """Target id -> how many of its mutants no test noticed, of those that were tried."""
+
     @property
     def tokens(self) -> int:
         """Prompt and completion tokens together."""

@@ -118,6 +118,8 @@ class GenerationPass:
         result.seconds = self._clock() - began
         result.coverage = tools.ledger.report()
         result.superseded = tools.runner.superseded
+        if self._settings.enabled("mutants"):
+            result.survivors = {name: tools.book.alive_of(item.target) for name, item in tools.contexts.items()}
         if tools.desk is not None:
             result.tokens_per_s = tools.desk.tokens_per_s
         return result

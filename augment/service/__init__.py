@@ -10,10 +10,11 @@ from augment.service.rerun_chore import FlakinessChore, FlakinessPolicy
 from augment.service.resources import ResourceMonitor
 from augment.service.revisions import Sources, state_folder
 from augment.service.watching import Watcher
-from augment.service.writing import TARGETS_AT_ONCE, ModelState, Writer
+from augment.service.writing import SURVIVORS, TARGETS_AT_ONCE, ModelState, Writer
 
 __all__ = [
     "SUITE",
+    "SURVIVORS",
     "TARGETS_AT_ONCE",
     "TESTED",
     "TESTED_REVISION",
