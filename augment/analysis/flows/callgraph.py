@@ -237,22 +237,26 @@ class Scope:
 
     def type_of(self, node: ast.expr) -> str | None:
         """The id of the project's class that an expression is an instance of; None where that cannot be told."""
+        kind: str | None = None
         if isinstance(node, ast.Await):
-            return self.type_of(node.value)
-        if isinstance(node, ast.BoolOp):
-            return next((kind for value in node.values if (kind := self.type_of(value))), None)
-        if isinstance(node, ast.IfExp):
-            return self.type_of(node.body) or self.type_of(node.orelse)
-        if isinstance(node, ast.Name):
-            return self._names.get(node.id) or self._global(node.id)
-        if isinstance(node, ast.Attribute):
+            kind = self.type_of(node.value)
+        elif isinstance(node, ast.BoolOp):
+            kind = next((found for value in node.values if (found := self.type_of(value))), None)
+        elif isinstance(node, ast.IfExp):
+            kind = self.type_of(node.body) or self.type_of(node.orelse)
+        elif isinstance(node, ast.Name):
+            kind = self._names.get(node.id) or self._global(node.id)
+        elif isinstance(node, ast.Attribute):
             owner = self.type_of(node.value)
-            return self._graph.attribute(owner, node.attr) if owner else self._global(dotted_name(node))
-        if isinstance(node, ast.Call):
-            called = self._graph.functions.get(self.callee(node) or "")
-            shape = self._graph.returned(called) if called else None
-            return shape.id if shape and not shape.many else None
-        return None
+            kind = self._graph.attribute(owner, node.attr) if owner else self._global(dotted_name(node))
+        elif isinstance(node, ast.Call):
+            kind = self._of_call(node)
+        return kind
+
+    def _of_call(self, node: ast.Call) -> str | None:
+        called = self._graph.functions.get(self.callee(node) or "")
+        shape = self._graph.returned(called) if called else None
+        return shape.id if shape and not shape.many else None
 
     def callee(self, call: ast.Call) -> str | None:
         """The id of what a call means."""

@@ -216,8 +216,9 @@ def _typer_options(graph: CallGraph, found: Found, node: Function) -> Iterator[C
         if annotated_with(ast.unparse(annotation) if annotation else "", "Context"):
             continue
         if isinstance(default, ast.Call) and dotted_name(default.func).rpartition(".")[2] in ("Option", "Argument"):
-            declared, default = default, _declared_default(default)
-        yield _typer_option(graph, found, arg.arg, annotation, declared, default)
+            yield _typer_option(graph, found, arg.arg, annotation, default, _declared_default(default))
+        else:
+            yield _typer_option(graph, found, arg.arg, annotation, declared, default)
 
 
 def _typer_option(

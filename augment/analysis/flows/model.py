@@ -28,8 +28,9 @@ class Situation:
     """What a test puts in place before a flow, so that it neither depends on the machine nor leaves traces on it.
 
     ``environment`` are variables that are read, each with the expression it is to hold, '' to take it away.
-    ``in_folder``: files are reached by relative paths, so the test has to stand in a folder of its own. ``keys`` are the
-    keys that the code reads from records, such as rows of a file; ``words`` are strings that it compares with or looks up.
+    ``in_folder``: files are reached by relative paths, so the test has to stand in a folder of its own. ``keys`` are
+    the keys that the code reads from records, such as rows of a file; ``words`` are strings that it compares
+    with or has as keys.
     """
 
     replacements: tuple[Replacement, ...] = ()

@@ -1,4 +1,4 @@
-"""What code shares with the world around it (module state, settings, environment, files), and what a test puts there."""
+"""What code shares with the world around it (module state, environment, files), and what a test puts there."""
 
 from __future__ import annotations
 
@@ -151,14 +151,16 @@ def _is_container(expression: ast.expr) -> bool:
 
 def _is_changed(home: ModuleFacts, name: str) -> bool:
     """Whether a function of the module puts something into the container."""
-    for item in (part for found in home.defined.values() for part in ast.walk(found.node)):
-        if isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
-            if item.func.attr in _CHANGING and dotted_name(item.func.value) == name:
-                return True
-        elif isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Store | ast.Del):
-            if dotted_name(item.value) == name:
-                return True
-    return False
+    parts = (part for found in home.defined.values() for part in ast.walk(found.node))
+    return any(_changed_by(part) == name for part in parts)
+
+
+def _changed_by(item: ast.AST) -> str:
+    """The dotted name of what a node puts something into or takes something out of, '' for any other node."""
+    if isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute) and item.func.attr in _CHANGING:
+        return dotted_name(item.func.value)
+    is_item = isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Store | ast.Del)
+    return dotted_name(item.value) if is_item and isinstance(item, ast.Subscript) else ""
 
 
 def _is_global(home: ModuleFacts, name: str) -> bool:
@@ -168,17 +170,15 @@ def _is_global(home: ModuleFacts, name: str) -> bool:
 
 def _changes_itself(node: ast.ClassDef) -> bool:
     """Whether a method other than the constructor assigns to ``self`` or changes something that it holds."""
-    for method in (item for item in statements(node.body) if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)):
-        if method.name in ("__init__", "__post_init__"):
-            continue
-        for item in ast.walk(method):
-            if isinstance(item, ast.Attribute | ast.Subscript) and isinstance(item.ctx, ast.Store | ast.Del):
-                if ast.unparse(item).startswith("self."):
-                    return True
-            elif isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute) and item.func.attr in _CHANGING:
-                if ast.unparse(item.func.value).startswith("self."):
-                    return True
-    return False
+    functions = (item for item in statements(node.body) if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef))
+    methods = (item for item in functions if item.name not in ("__init__", "__post_init__"))
+    return any(_touches_self(part) for method in methods for part in ast.walk(method))
+
+
+def _touches_self(item: ast.AST) -> bool:
+    if isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store | ast.Del):
+        return ast.unparse(item).startswith("self.")
+    return _changed_by(item).startswith("self.")
 
 
 def _environment(node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -219,13 +219,11 @@ def _has_relative_file(node: ast.AST) -> bool:
 def _keys_read(node: ast.AST) -> Iterator[str]:
     """The string keys that a function reads by subscript."""
     for item in ast.walk(node):
-        if (
-            isinstance(item, ast.Subscript)
-            and isinstance(item.ctx, ast.Load)
-            and not dotted_name(item.value).endswith("environ")
-        ):
-            if _text(item.slice).isidentifier():
-                yield _text(item.slice)
+        is_read = isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Load)
+        if is_read and isinstance(item, ast.Subscript) and not dotted_name(item.value).endswith("environ"):
+            key = _text(item.slice)
+            if key.isidentifier():
+                yield key
 
 
 def _words_in(node: ast.AST) -> Iterator[str]:

@@ -61,6 +61,7 @@ _VERBS = frozenset(
         "for",
     }
 )
+_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(\w+)")
 _MAX_PARTNERS = 3
 
 
@@ -94,23 +95,68 @@ class Stores:
 
     def through(self, target: str) -> Iterator[FoundStore]:
         """The flows over a database that pass ``target``."""
-        group = self._group_of(target)
-        if group is None:
+        handle = self._handle_at(target)
+        if handle is None:
             return
-        handle, members = group
-        opener, prepare = self._opener, self._prepare.get(handle, "")
-        if target in (opener, prepare):
-            yield from (FoundStore(handle, pair, opener, prepare) for pair in self._pairs(members)[:_MAX_PARTNERS])
-            return
-        writers, readers = self._sides(members)
-        others = [item for item in members if item != target]
-        if target in writers:
-            found = [(target, other) for other in _alike(target, [item for item in others if item in readers])]
-        else:
-            found = [(other, target) for other in _alike(target, [item for item in others if item in writers])]
-        for pair in [*found[:_MAX_PARTNERS], (target,)]:
-            prepared = prepare if not self._prepares_itself(pair[0]) else ""
-            yield FoundStore(handle, pair, opener if handle is StoreHandle.CONNECTION else "", prepared)
+        opener, prepare = self._opener if handle is StoreHandle.CONNECTION else "", self._prepare.get(handle, "")
+        for steps in self._ways(target, handle, (opener, prepare)):
+            yield FoundStore(handle, steps, opener, "" if self._prepares_itself(steps[0], opener) else prepare)
+
+    def _ways(self, target: str, handle: StoreHandle, setting: tuple[str, str]) -> Iterator[tuple[str, ...]]:
+        """Calls in order: what supplies the numbers that are asked for, one that writes, one that reads."""
+        pool = self._pool(handle)
+        owner = target.rpartition(".")[0]
+        near = [key for key in pool if owner and key.startswith(f"{owner}.")]
+        for members in (near, pool):
+            writers, readers = self._sides([key for key in members if key not in setting])
+            if target in setting:
+                pairs = [(writer, reader) for writer in writers for reader in self._alike(writer, readers)[:1]]
+            elif target in writers:
+                pairs = [(target, reader) for reader in self._alike(target, readers)]
+            else:
+                pairs = [(writer, target) for writer in self._alike(target, writers) if writer != target]
+            for pair in pairs[:_MAX_PARTNERS]:
+                yield tuple(dict.fromkeys((*self._suppliers(pair[0], pool), *pair)))
+            if pairs:
+                break
+        if target not in setting:
+            yield tuple(dict.fromkeys((*self._suppliers(target, pool), target)))
+            yield (target,)
+
+    def _suppliers(self, key: str, pool: list[str], depth: int = 2) -> list[str]:
+        """Calls that make what ``key`` asks for by number: ``book_id`` is what adding a book gives."""
+        found = self._graph.functions.get(key)
+        if found is None or not isinstance(found.item.node, Function) or depth == 0:
+            return []
+        names = (item.name for item in parameters_of(found.item.node, bound=False) if item.required)
+        nouns = [name.removesuffix("_id") for name in names if name.endswith("_id")]
+        chosen: list[str] = []
+        for noun in nouns:
+            makers = [
+                maker for maker in pool if maker != key and noun in entity_words(maker) and self._gives_number(maker)
+            ]
+            if makers:
+                chosen += [*self._suppliers(makers[0], pool, depth - 1), makers[0]]
+        return chosen
+
+    def _gives_number(self, key: str) -> bool:
+        node = self._graph.functions[key].item.node
+        text = ast.unparse(node)
+        return bool(_WRITES.search(text)) and ("lastrowid" in text or "-> int" in text.partition("\n")[0])
+
+    def _handle_at(self, target: str) -> StoreHandle | None:
+        owner, _, name = target.rpartition(".")
+        if owner in self._classes:
+            return None if name.startswith("_") else self._classes[owner]
+        if target == self._opener:
+            return StoreHandle.CONNECTION
+        return self._functions.get(target)
+
+    def _pool(self, handle: StoreHandle) -> list[str]:
+        """Everything that can share a database: functions that take one, methods of classes that hold one."""
+        functions = [key for key, item in self._functions.items() if item is handle and not _is_private(key)]
+        classes = [key for key, item in self._classes.items() if item is handle]
+        return [*(method for owner in classes for method in self._methods(owner)), *functions]
 
     def handle_of(self, found: Found, parameter: Parameter) -> StoreHandle | None:
         """How a parameter reaches a database, None where it does not."""
@@ -121,9 +167,9 @@ class Stores:
         if annotated_with(parameter.annotation, "Connection") and "sqlite3" in found.facts.source:
             return StoreHandle.CONNECTION
         text = ast.unparse(found.item.node)
-        if not parameter.annotation and _CONNECTION_NAME.match(parameter.name):
-            if re.search(rf"\b{parameter.name}\.(execute|cursor|commit|executescript)", text):
-                return StoreHandle.CONNECTION
+        uses = re.search(rf"\b{parameter.name}\.(execute|cursor|commit|executescript)", text)
+        if not parameter.annotation and _CONNECTION_NAME.match(parameter.name) and uses:
+            return StoreHandle.CONNECTION
         if _PATH_NAME.search(parameter.name) and self._keeps_path(found, parameter.name, text):
             return StoreHandle.PATH
         return None
@@ -187,18 +233,6 @@ class Stores:
                     found.setdefault(key, handle)
         return found
 
-    def _group_of(self, target: str) -> tuple[StoreHandle, list[str]] | None:
-        """The calls that can share a database with ``target``: the methods of its class, or the functions like it."""
-        owner, _, name = target.rpartition(".")
-        if owner in self._classes and not name.startswith("_"):
-            return self._classes[owner], self._methods(owner)
-        if target in self._functions or target in (self._opener, *self._prepare.values()):
-            handle = self._functions.get(target, StoreHandle.CONNECTION)
-            same = [key for key, item in self._functions.items() if item is handle]
-            used = [key for key in same if not key.rpartition(":")[2].startswith("_")]
-            return handle, [key for key in used if key not in (self._opener, *self._prepare.values())]
-        return None
-
     def _methods(self, owner: str) -> list[str]:
         found = self._graph.functions[owner]
         unfit = {"property", "staticmethod", "classmethod", "setter", "abstractmethod"}
@@ -213,10 +247,6 @@ class Stores:
         writers = [key for key in members if _WRITES.search(self._text(key)) or _WRITES_FILE.search(self._text(key))]
         readers = [key for key in members if key not in writers]
         return writers, readers
-
-    def _pairs(self, members: list[str]) -> list[tuple[str, ...]]:
-        writers, readers = self._sides(members)
-        return [(writer, reader) for writer in writers for reader in _alike(writer, readers)[:1]]
 
     def _text(self, key: str) -> str:
         """The source of what a call runs."""
@@ -235,9 +265,10 @@ class Stores:
             ):
                 continue
             parameters = parameters_of(node, bound=False)
-            if parameters and not any(item.required for item in parameters[1:]) and not decorator_names(node):
-                if any(isinstance(item, ast.Return) and item.value is not None for item in ast.walk(node)):
-                    return key
+            returns = any(isinstance(item, ast.Return) and item.value is not None for item in ast.walk(node))
+            asks_for_one = bool(parameters) and not any(item.required for item in parameters[1:])
+            if asks_for_one and returns and not decorator_names(node):
+                return key
         return ""
 
     @cached_property
@@ -252,20 +283,24 @@ class Stores:
         return found
 
     def _creates(self, found: Found) -> bool:
-        texts = [ast.unparse(found.item.node)]
-        for item in ast.walk(found.item.node):
-            if isinstance(item, ast.Name) and (value := self._graph.value(found.facts, item.id)):
-                texts.append(ast.unparse(value.expression))
+        names = (item.id for item in ast.walk(found.item.node) if isinstance(item, ast.Name))
+        values = (self._graph.value(found.facts, name) for name in names)
+        texts = [ast.unparse(found.item.node), *(ast.unparse(value.expression) for value in values if value)]
         return any(_CREATES.search(text) for text in texts)
 
-    def _prepares_itself(self, key: str) -> bool:
+    def _prepares_itself(self, key: str, opener: str) -> bool:
         """Whether making the object, or opening the database, creates the schema."""
-        owner = key.rpartition(".")[0]
-        starts = [item for item in (owner, self._opener) if item]
+        starts = [item for item in (key.rpartition(".")[0], opener) if item in self._graph.functions]
         reached = (self._graph.functions.get(item) for item in self._graph.reached(*starts))
-        own = {owner, self._opener}
-        found = [item for item in reached if item and isinstance(item.item.node, Function)]
-        return bool(own) and any(self._creates(item) for item in found)
+        return any(self._creates(item) for item in reached if item and isinstance(item.item.node, Function))
+
+    def _alike(self, key: str, others: list[str]) -> list[str]:
+        """``others`` by what they share with ``key``: tables first, then words of their names, then the module."""
+        tables = self._tables(key)
+        return sorted(_alike(key, others), key=lambda other: len(tables & self._tables(other)), reverse=True)
+
+    def _tables(self, key: str) -> set[str]:
+        return set(_TABLE.findall(self._text(key)))
 
     # ----- files
 
@@ -322,9 +357,18 @@ def _alike(key: str, others: list[str], *, must: bool = False) -> list[str]:
     return sorted(kept, key=score, reverse=True)
 
 
-def _words(key: str) -> set[str]:
-    name = key.rpartition(":")[2].rpartition(".")[2]
+def entity_words(key: str) -> set[str]:
+    """The nouns in the names of a function and of the class around it."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key.rpartition(":")[2]).replace(".", "_")
     return {word.removesuffix("s") for word in name.lower().split("_")} - _VERBS
+
+
+def _words(key: str) -> set[str]:
+    return entity_words(f":{key.rpartition(':')[2].rpartition('.')[2]}")
+
+
+def _is_private(key: str) -> bool:
+    return key.rpartition(":")[2].startswith("_")
 
 
 def with_handles(stores: Stores, found: Found, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:

@@ -56,16 +56,15 @@ class Bodies:
             return self._of_node(node.left, name, choice, depth)
         if isinstance(node, ast.Subscript):
             return self._of_generic(node, name, choice, depth)
-        text = ast.unparse(node).rpartition(".")[2]
-        text = _CONSTRAINED.get(text, text)
-        if text in _TEXTS:
-            return _pick(_TEXTS[text], choice)
         known = self._types.get(ast.unparse(node))
-        if known is not None:
-            return self._of_type(known, choice, depth)
-        if text in ("Any", "object"):
-            return self._by_name(name, choice)
-        return self._plain(text, name, choice)
+        return self._of_type(known, choice, depth) if known else self._of_name(ast.unparse(node), name, choice)
+
+    def _of_name(self, text: str, name: str, choice: int) -> object:
+        short = text.rpartition(".")[2]
+        short = _CONSTRAINED.get(short, short)
+        if short in _TEXTS:
+            return _pick(_TEXTS[short], choice)
+        return self._by_name(name, choice) if short in ("Any", "object") else self._plain(short, name, choice)
 
     def _of_generic(self, node: ast.Subscript, name: str, choice: int, depth: int) -> object:
         head = ast.unparse(node.value).rpartition(".")[2]

@@ -44,7 +44,7 @@ class CommandTests:
         script.add("assert result.exit_code == ...")
         script.add("assert result.output == ...")
         name = named(_title(before), "then" if before else "", _title(flow.levels) or flow.name, _with(words))
-        return Draft(name, tuple(script.lines), frozenset(script.imports), frozenset(script.fixtures), self.rule)
+        return Draft(name, script.text(), frozenset(script.imports), frozenset(script.fixtures), self.rule)
 
 
 class ParserTests:
@@ -72,7 +72,7 @@ class ParserTests:
         self._check(script, flow, words, exits=exits)
         title = f"{flow.entry.call_name} {_title(flow.levels)}"
         name = named(_title(before), "then" if before else "", title, _with(words), "exits" if exits else "")
-        return Draft(name, tuple(script.lines), frozenset(script.imports), frozenset(script.fixtures), self.rule)
+        return Draft(name, script.text(), frozenset(script.imports), frozenset(script.fixtures), self.rule)
 
     def _run(self, script: Script, flow: ParserFlow, words: Words, *, exits: bool) -> None:
         """The call of the program, for what it does."""

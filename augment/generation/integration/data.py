@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from augment.analysis import CallForm, Chain, FileFlow, StoreFlow, TargetContext
-from augment.generation.integration.draft import Draft, named, prepared
+from augment.generation.integration.draft import Draft, named, prepared, snake
 from augment.generation.integration.making import Script, calls_of, handles_of, is_constructor, observed, plain_values
 from augment.generation.search.calls import Call
 from augment.generation.search.values import Value
@@ -21,7 +21,9 @@ class ChainTests:
     rule = "chain"
 
     def drafts(self, flow: Chain, seed: int) -> Iterator[Draft]:
-        """Tests of the chain, with other arguments for its first call each."""
+        """Tests of the chain, with other arguments for its first call each; none where it only makes an object."""
+        if is_constructor(flow.steps[-1]):
+            return
         firsts = calls_of(flow.steps[0], {}, seed)
         for choice, first in enumerate(firsts[:_VARIANTS]):
             draft = self._draft(flow, first, choice, seed)
@@ -52,7 +54,7 @@ class ChainTests:
                 script.add(f"{passed} = {expression}")
         words = [_word(step) for step in flow.steps]
         name = named("_then_".join(words), first.label and f"with_{first.label}")
-        return Draft(name, tuple(script.lines), frozenset(script.imports), frozenset(script.fixtures), self.rule)
+        return Draft(name, script.text(), frozenset(script.imports), frozenset(script.fixtures), self.rule)
 
 
 class FileTests:
@@ -88,7 +90,7 @@ class FileTests:
         observed(script, reader, read)
         label = writing[choice].label
         name = named(f"{_word(flow.entry)}_then_{_word(reader)}", label and f"with_{label}")
-        return Draft(name, tuple(script.lines), frozenset(script.imports), frozenset(script.fixtures), self.rule)
+        return Draft(name, script.text(), frozenset(script.imports), frozenset(script.fixtures), self.rule)
 
 
 class StoreTests:
@@ -109,40 +111,49 @@ class StoreTests:
         script = Script(handles)
         script.need(prepared(flow.situation))
         known: dict[str, Value] = {}
-        made = ""
+        made: list[tuple[TargetContext, str]] = []
         call = first
         for number, step in enumerate(flow.steps):
-            last = number == len(flow.steps) - 1
             if number:
-                found = calls_of(step, handles, seed, _identifiers(step, made, flow.steps[0]), known)
+                found = calls_of(step, handles, seed, _identifiers(step, made), known)
                 if not found:
                     return None
                 call = found[min(choice // 3, len(found) - 1)]
             expression = script.expression(step, call, choice // 2)
             if expression is None:
                 return None
-            if last:
+            if number == len(flow.steps) - 1:
                 observed(script, step, expression)
             elif _gives_something(step):
-                made = script.name_for(step)
-                script.add(f"{made} = {expression}")
+                made.append((step, script.name_for(step)))
+                script.add(f"{made[-1][1]} = {expression}")
             else:
                 script.add(expression)
             known |= plain_values(call)
         name = named("_then_".join(_word(step) for step in flow.steps), first.label and f"with_{first.label}")
-        return Draft(name, tuple(script.lines), frozenset(script.imports), frozenset(script.fixtures), self.rule)
+        return Draft(name, script.text(), frozenset(script.imports), frozenset(script.fixtures), self.rule)
 
 
-def _identifiers(step: TargetContext, made: str, maker: TargetContext) -> dict[str, str]:
-    """The parameter of a step that asks for the number of what was made before."""
-    asked = [
-        item.name for item in step.parameters if item.required and (item.name == "id" or item.name.endswith("_id"))
-    ]
-    if not made or not asked:
-        return {}
+def _identifiers(step: TargetContext, made: list[tuple[TargetContext, str]]) -> dict[str, str]:
+    """The arguments that ask for the number of something that was made before, as what making it gave."""
+    found: dict[str, str] = {}
+    for name in (item.name for item in step.parameters if item.required):
+        noun = name.removesuffix("id").rstrip("_") if name == "id" or name.endswith("_id") else None
+        for maker, variable in made:
+            own = {word.removesuffix("s") for word in snake(maker.target.qualname).split("_")}
+            number = _number_in(maker, variable) if noun is not None and (not noun or noun in own) else ""
+            if number:
+                found[name] = number
+    return found
+
+
+def _number_in(maker: TargetContext, variable: str) -> str:
+    """The expression for the number that a call gave, '' where it gives none."""
     head = maker.source.partition(":\n")[0]
-    gives_number = "-> int" in head or ("->" not in head and "lastrowid" in maker.source)
-    return {asked[0]: made if gives_number else f"{made}.id"}
+    if "-> int" in head or ("->" not in head and "lastrowid" in maker.source):
+        return variable
+    returned = head.rpartition("->")[2].strip() if "->" in head else ""
+    return f"{variable}.id" if returned[:1].isupper() else ""
 
 
 def _gives_something(step: TargetContext) -> bool:

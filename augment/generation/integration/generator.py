@@ -14,6 +14,9 @@ from augment.generation.integration.draft import Draft, source_of
 from augment.generation.integration.web import RouteTests
 from augment.records import Candidate, TestKind
 
+_PASSING = 3
+"""Tests of a command or route that are proposed for a function further down."""
+
 
 class IntegrationGenerator:
     """Proposes tests of flows over the project's modules: commands, routes, databases, files, chains of calls.
@@ -30,7 +33,8 @@ class IntegrationGenerator:
     def propose(self, context: TargetContext, seed: int, limit: int) -> list[Candidate]:
         """At most ``limit`` candidates, the first test of each flow before the second of any."""
         found: dict[str, Candidate] = {}
-        for flow, draft in _in_turn([(flow, _drafts(flow, seed)) for flow in context.flows]):
+        streams = [(flow, _drafts(flow, seed)) for flow in context.flows]
+        for flow, draft in _in_turn([(flow, _share(context, flow, drafts)) for flow, drafts in streams]):
             if len(found) >= limit:
                 break
             source = source_of(draft)
@@ -39,20 +43,29 @@ class IntegrationGenerator:
 
 
 def _drafts(flow: Flow, seed: int) -> Iterator[Draft]:
-    """The tests of one flow. Chains and files within one module are none; commands and routes are worth it anyway."""
-    if isinstance(flow, CommandFlow):
-        return CommandTests().drafts(flow, seed)
-    if isinstance(flow, ParserFlow):
-        return ParserTests().drafts(flow, seed)
-    if isinstance(flow, RouteFlow):
-        return RouteTests().drafts(flow, seed)
-    if len(flow.modules) < 2:
-        return iter(())
-    if isinstance(flow, StoreFlow):
-        return StoreTests().drafts(flow, seed)
-    if isinstance(flow, FileFlow):
-        return FileTests().drafts(flow, seed)
-    return ChainTests().drafts(flow, seed) if isinstance(flow, Chain) else iter(())
+    """The tests of one flow. Calls within one module are none; commands and routes are worth it anyway."""
+    drafts: Iterator[Draft] = iter(())
+    match flow:
+        case CommandFlow():
+            drafts = CommandTests().drafts(flow, seed)
+        case ParserFlow():
+            drafts = ParserTests().drafts(flow, seed)
+        case RouteFlow():
+            drafts = RouteTests().drafts(flow, seed)
+        case StoreFlow() if len(flow.modules) > 1:
+            drafts = StoreTests().drafts(flow, seed)
+        case FileFlow() if len(flow.modules) > 1:
+            drafts = FileTests().drafts(flow, seed)
+        case Chain() if len(flow.modules) > 1:
+            drafts = ChainTests().drafts(flow, seed)
+    return drafts
+
+
+def _share(context: TargetContext, flow: Flow, drafts: Iterator[Draft]) -> Iterator[Draft]:
+    """All tests of a flow for what it begins with, the first ones for what it only passes: the rest would come twice."""
+    is_entrance = isinstance(flow, CommandFlow | ParserFlow | RouteFlow)
+    passes = is_entrance and flow.entry.target.id != context.target.id
+    return itertools.islice(drafts, _PASSING if passes else None)
 
 
 def _in_turn(streams: list[tuple[Flow, Iterator[Draft]]]) -> Iterator[tuple[Flow, Draft]]:

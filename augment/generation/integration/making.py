@@ -1,17 +1,18 @@
-"""Values and calls for the steps of a flow: the rules of search, with databases, fresh files and fixtures beside them."""
+"""Values and calls for the steps of a flow: the rules of search, with databases and fixtures beside them."""
 
 from __future__ import annotations
 
 import itertools
 import keyword
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from augment.analysis import CallForm, Parameter, StoreFlow, StoreHandle, TargetContext, TypeKind
 from augment.generation.integration.draft import fixtures_in, snake
 from augment.generation.search.calls import Call, argument_lists, shown, written
-from augment.generation.search.construct import Maker, combine
+from augment.generation.search.construct import Maker
 from augment.generation.search.guards import read_guards
 from augment.generation.search.render import CONSTRUCTORS, DUNDER_FORMS, MAX_ITEMS, Habits
 from augment.generation.search.values import Value, unique
@@ -67,6 +68,16 @@ class Script:
         """A statement."""
         self.lines.append(line)
         self.fixtures |= fixtures_in([line])
+
+    def text(self) -> tuple[str, ...]:
+        """The statements; a variable that nothing reads is left out."""
+        kept: list[str] = []
+        for number, line in enumerate(self.lines):
+            name, _, value = line.partition(" = ")
+            later = "\n".join(self.lines[number + 1 :])
+            is_read = not name.isidentifier() or bool(re.search(rf"\b{name}\b", later))
+            kept.append(line if is_read else value)
+        return tuple(kept)
 
     def name_for(self, context: TargetContext) -> str:
         """A variable for what a call gives, by the noun in the function's name; new in this test."""
@@ -262,8 +273,3 @@ def _session(flow: StoreFlow) -> Value:
     engine = _engine(flow)
     imports = engine.imports | {"from sqlalchemy.orm import Session"}
     return Value("session", "", imports, frozenset(), (*engine.setup, "session = Session(engine)"))
-
-
-def together(values: list[Value]) -> Value:
-    """What several values need."""
-    return combine("", values)

@@ -72,7 +72,7 @@ class RouteTests:
         script.add(f"{indent}assert {_content(route, application)} == ...")
         titles = [item.title for item in before]
         name = named("_then_".join([*titles, request.title]), request.label and f"with_{request.label}")
-        return Draft(name, tuple(script.lines), frozenset(script.imports), frozenset(script.fixtures), self.rule)
+        return Draft(name, script.text(), frozenset(script.imports), frozenset(script.fixtures), self.rule)
 
 
 def _client(script: Script, application: WebApplication) -> str:

@@ -29,7 +29,7 @@ class Words:
 class CommandLines:
     """Writes the command lines of one command, in a situation that says which keys and words its code knows."""
 
-    def __init__(self, context: TargetContext, situation: Situation = Situation()) -> None:
+    def __init__(self, context: TargetContext, situation: Situation) -> None:
         self._context, self._keys, self._words = context, situation.keys, situation.words
         self._maker = FlowMaker(context)
 
