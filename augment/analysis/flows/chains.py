@@ -109,7 +109,7 @@ class Chains:
 
     def _before(self, link: Link) -> Iterator[tuple[Link, ...]]:
         for first in self._by_step.get(link.producer, ()):
-            if first.consumer == link.producer and first.producer != link.consumer and first.parameter:
+            if first.consumer == link.producer and first.producer != link.consumer:
                 yield first, link
 
     def _after(self, link: Link) -> Iterator[tuple[Link, ...]]:

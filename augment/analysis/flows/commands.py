@@ -20,7 +20,10 @@ _TYPES = {
     "File": OptionType.FILE, "Path": OptionType.PATH, "DateTime": OptionType.DATE, "datetime": OptionType.DATE,
     "Choice": OptionType.CHOICE,
 }  # fmt: skip
-FILE_NAMES = re.compile(r"(^|_)(file|path|filename|db|database|output|out|input)($|_)", re.IGNORECASE)
+FILE_NAMES = re.compile(
+    r"(^|_)((in|out)?file|path|filename|db|database|output|out|input|source|src|dest|destination|target)($|_)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _CHANGING = frozenset(
     | {"appendleft", "popleft"}
 )
 _READ_VARIABLE = frozenset({"os.environ.get", "os.getenv", "environ.get", "getenv"})
-_MAX_REPLACEMENTS = 4
+_MAX_REPLACEMENTS = 6
 MAX_KEYS = 8
 MAX_WORDS = 6
 
@@ -49,7 +49,7 @@ class Situations:
                     self._replace(replacements, value, f"{found.facts.module}.{name}")
             environment |= dict(_environment(found.item.node))
             keys |= dict.fromkeys(_keys_read(found.item.node))
-            words |= dict.fromkeys(_words_in(found.item.node))
+            words |= dict.fromkeys(word for part in found.item.node.body for word in _words_in(part))
             in_folder = in_folder or _has_relative_file(found.item.node)
         chosen = tuple(replacements.values())[:_MAX_REPLACEMENTS]
         said = tuple(word for word in words if word not in keys)[:MAX_WORDS]

@@ -62,7 +62,7 @@ def _drafts(flow: Flow, seed: int) -> Iterator[Draft]:
 
 
 def _share(context: TargetContext, flow: Flow, drafts: Iterator[Draft]) -> Iterator[Draft]:
-    """All tests of a flow for what it begins with, the first ones for what it only passes: the rest would come twice."""
+    """All tests of a flow for what it begins with, the first for what it only passes: the rest would come twice."""
     is_entrance = isinstance(flow, CommandFlow | ParserFlow | RouteFlow)
     passes = is_entrance and flow.entry.target.id != context.target.id
     return itertools.islice(drafts, _PASSING if passes else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from augment.generation.search.values import Value, label_of, samples_for, type_
 
 _ANNOTATIONS = {OptionType.TEXT: "str", OptionType.INTEGER: "int", OptionType.NUMBER: "float"}
 _OUTPUTS = ("out", "db", "database", "dest", "target", "log", "cache", "store")
+_COLUMN = re.compile(r"(^|_)(column|field|key|header)s?($|_)")
 _VALUES = 4
 _TEXT = "one two\nthree\n"
 
@@ -36,6 +38,7 @@ class CommandLines:
     def of(self, levels: tuple[CommandLevel, ...]) -> Iterator[Words]:
         """What is required; then each option in turn with each value that says something else than its default; then
         other values of what is required; then two options at once."""
+        self._learn(levels)
         yield self._line(levels, {}, "")
         asked = [(index, item) for index, level in enumerate(levels) for item in level.options]
         optional = [(index, item) for index, item in asked if not item.required]
@@ -49,6 +52,15 @@ class CommandLines:
         for pair in itertools.pairwise(own):
             chosen = {(index, item.name): values[0] for index, item in pair if (values := self._telling(item))}
             yield self._line(levels, chosen, f"{pair[0][1].name}_and_{pair[1][1].name}")
+
+    def _learn(self, levels: tuple[CommandLevel, ...]) -> None:
+        """Take the words of the command line out of those that its code knows, and the columns that it names in."""
+        options = [item for level in levels for item in level.options]
+        own = {level.word for level in levels} | {choice for item in options for choice in item.choices}
+        self._words = tuple(word for word in self._words if word not in own)
+        columns = [_literal(item.default or "") for item in options if _COLUMN.search(item.name)]
+        named = (name for name in columns if isinstance(name, str) and name.isidentifier())
+        self._keys = tuple(dict.fromkeys((*self._keys, *named)))
 
     def _telling(self, option: CommandOption) -> list[Value]:
         """The values of an option worth a test of their own: all choices, else two, none that is the default anyway."""
