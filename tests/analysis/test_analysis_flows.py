@@ -273,3 +273,29 @@ def test_methods_are_followed_through_results_variables_and_attributes(tmp_path:
     found = contexts(tmp_path, {"model.py": textwrap.dedent(model), "use.py": use})[called].flows
 
     assert any(isinstance(flow, CommandFlow) and flow.entry.target.id == "use:run" for flow in found)
+
+
+def test_what_a_typer_callback_runs_is_part_of_every_command(tmp_path: Path) -> None:
+    files = {
+        "app.py": """
+            from pathlib import Path
+
+            import typer
+
+            app = typer.Typer()
+            DEFAULT_FILE = Path.home() / "stock.json"
+
+
+            @app.callback()
+            def setup(ctx: typer.Context):
+                ctx.obj = DEFAULT_FILE.exists()
+
+
+            @app.command()
+            def low(ctx: typer.Context):
+                typer.echo(ctx.obj)
+            """,
+    }
+    [flow] = flows(tmp_path, files, "app:low", CommandFlow)
+
+    assert [item.places for item in flow.situation.replacements] == [("app.DEFAULT_FILE",)]

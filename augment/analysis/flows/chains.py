@@ -79,8 +79,8 @@ class Chains:
             if found.item.owner is not None and bound:
                 consumers[Shape(key.rpartition(".")[0])].append((key, ""))
         for shape, makers in producers.items():
-            for consumer, parameter in consumers.get(shape, [])[:_MAX_CONSUMERS]:
-                yield from (Link(maker, consumer, parameter) for maker in self._nearest(makers, consumer))
+            for consumer, name in consumers.get(shape, [])[:_MAX_CONSUMERS]:
+                yield from (Link(maker, consumer, name) for maker in self._nearest(makers, consumer))
 
     def _nearest(self, producers: list[str], consumer: str) -> list[str]:
         """Producers of other modules first."""

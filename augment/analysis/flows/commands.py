@@ -28,18 +28,25 @@ FILE_NAMES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FoundCommand:
-    """A command: its function, what invokes it (``module``, ``name``), and the words and options on the way."""
+    """A command: its function, what invokes it (``module``, ``name``), and the words and options on the way.
+
+    ``setups`` are the ids of the groups' functions, which run before it.
+    """
 
     found: Found
     framework: str
     module: str
     name: str
     levels: tuple[CommandLevel, ...]
+    setups: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Node:
-    """A group or a command. ``object_name`` is the module-level name that can be invoked, '' where there is none."""
+    """A group or a command. ``object_name`` is the module-level name that can be invoked, '' where there is none.
+
+    ``found`` is its function; for a typer application, its callback.
+    """
 
     key: str
     word: str
@@ -69,7 +76,8 @@ class Commands:
             self._attach(facts)
         groups = {node.parent for node in self._nodes.values()}
         for node in list(self._nodes.values()):
-            if node.found is not None and node.key not in groups:
+            is_application = node.framework == "typer" and node.object_name
+            if node.found is not None and node.key not in groups and not is_application:
                 command = self._command(node)
                 if command is not None:
                     yield command
@@ -112,7 +120,7 @@ class Commands:
     def _add_typer(self, found: Found, node: Function, call: ast.Call | None, parent: str, last: str) -> None:
         options = tuple(_typer_options(self._graph, found, node))
         if last == "callback":
-            self._nodes[parent].options = options
+            self._nodes[parent].options, self._nodes[parent].found = options, found
             return
         key = f"{found.facts.module}.{node.name}"
         word = _given_name(call) or node.name.lower().replace("_", "-")
@@ -157,7 +165,8 @@ class Commands:
         levels = [CommandLevel(item.word if index else "", item.options) for index, item in enumerate(line)]
         if len(levels) > 1 and not levels[-1].word:
             levels = [*levels[:-2], CommandLevel(levels[-2].word, (*levels[-2].options, *levels[-1].options))]
-        return FoundCommand(node.found, node.framework, root.facts.module, root.object_name, tuple(levels))
+        setups = tuple(item.found.id for item in line[:-1] if item.found is not None)
+        return FoundCommand(node.found, node.framework, root.facts.module, root.object_name, tuple(levels), setups)
 
     def _is_alone(self, root: _Node) -> bool:
         """Whether a typer application has one command and no callback: then the command has no word."""

@@ -85,7 +85,7 @@ class FlowFinder:
     @cached_property
     def _apart(self) -> frozenset[str]:
         """Ids of handlers: the framework calls them, no test does."""
-        return frozenset({item.found.id for item in (*self._commands, *self._routes)})
+        return frozenset(key for item in (*self._commands, *self._routes) for key in _starts(item))
 
     @cached_property
     def _chains(self) -> Chains:
@@ -105,7 +105,7 @@ class FlowFinder:
         found: defaultdict[str, list[tuple[int, int, FoundCommand | FoundParser | _FoundRoute]]] = defaultdict(list)
         entrances = [*self._commands, *self._parsers, *self._routes]
         for number, item in enumerate(entrances):
-            for steps, key in enumerate(self._graph.reached(item.found.id)):
+            for steps, key in enumerate(self._graph.reached(*_starts(item))):
                 found[key].append((steps, number, item))
         return {key: [item for _, _, item in sorted(ways, key=lambda way: way[:2])] for key, ways in found.items()}
 
@@ -120,8 +120,8 @@ class FlowFinder:
                 yield self._entrance(item, context)
 
     def _entrance(self, item: FoundCommand | FoundParser | _FoundRoute, context: TargetContext) -> Flow:
-        reached = self._graph.reached(item.found.id)
-        modules, situation = self._graph.modules(item.found.id), self._situations.of(reached)
+        reached = self._graph.reached(*_starts(item))
+        modules, situation = self._graph.modules(*_starts(item)), self._situations.of(reached)
         if isinstance(item, FoundCommand):
             before = _makers([other.levels for other in self._commands if _is_same_program(item, other)], item.levels)
             return CommandFlow(context, modules, situation, item.framework, item.module, item.name, item.levels, before)
@@ -202,6 +202,11 @@ class FlowFinder:
         if found is None:
             return item
         return replace(item, parameters=with_handles(self._stores, found, item.parameters))
+
+
+def _starts(item: FoundCommand | FoundParser | _FoundRoute) -> tuple[str, ...]:
+    """Ids of what runs first when an entrance is used."""
+    return (item.found.id, *item.setups) if isinstance(item, FoundCommand) else (item.found.id,)
 
 
 def _is_same_program(one: FoundCommand, other: FoundCommand) -> bool:
