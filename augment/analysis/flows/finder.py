@@ -85,7 +85,8 @@ class FlowFinder:
     @cached_property
     def _apart(self) -> frozenset[str]:
         """Ids of handlers: the framework calls them, no test does."""
-        return frozenset(key for item in (*self._commands, *self._routes) for key in _starts(item))
+        handlers: list[FoundCommand | FoundParser | _FoundRoute] = [*self._commands, *self._routes]
+        return frozenset(key for item in handlers for key in _starts(item))
 
     @cached_property
     def _chains(self) -> Chains:
@@ -103,7 +104,7 @@ class FlowFinder:
     def _through(self) -> dict[str, list[FoundCommand | FoundParser | _FoundRoute]]:
         """Id of a function -> the entrances that reach it, its own first, the shortest ways before longer ones."""
         found: defaultdict[str, list[tuple[int, int, FoundCommand | FoundParser | _FoundRoute]]] = defaultdict(list)
-        entrances = [*self._commands, *self._parsers, *self._routes]
+        entrances: list[FoundCommand | FoundParser | _FoundRoute] = [*self._commands, *self._parsers, *self._routes]
         for number, item in enumerate(entrances):
             for steps, key in enumerate(self._graph.reached(*_starts(item))):
                 found[key].append((steps, number, item))

@@ -52,7 +52,7 @@ def find_parsers(facts: ProjectFacts, graph: CallGraph) -> Iterator[FoundParser]
         tree = _tree_of(graph, found)
         if tree is None:
             continue
-        takes = bool(parses) and _takes_words(node, parses)
+        takes = parses is not None and _takes_words(node, parses)
         required = len(node.args.args) - len(node.args.defaults)
         if required > (1 if takes else 0):
             continue

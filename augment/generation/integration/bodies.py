@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from augment.analysis import Parameter, ProjectType, RequestField, TargetContext, TypeKind
 from augment.generation.integration.making import FlowMaker
@@ -100,7 +100,11 @@ class Bodies:
 
     def _by_name(self, name: str, choice: int) -> object:
         kind = type_by_name(name)
-        plain = {"int": [3, 1, 0, -1], "float": [2.5, 10.0, 0.0, -1.0], "bool": [True, False]}
+        plain: dict[str, list[object]] = {
+            "int": [3, 1, 0, -1],
+            "float": [2.5, 10.0, 0.0, -1.0],
+            "bool": [True, False],
+        }
         if kind in plain:
             return _pick(plain[kind], choice)
         if kind in ("list", "dict"):
@@ -108,7 +112,7 @@ class Bodies:
         return self._plain("str", name, choice)
 
 
-def _pick(items: list[object] | list[str] | list[int] | list[float] | list[bool], choice: int) -> object:
+def _pick(items: Sequence[object], choice: int) -> object:
     return items[choice % len(items)] if items else None
 
 

@@ -38,7 +38,9 @@ class IntegrationGenerator:
             if len(found) >= limit:
                 break
             source = source_of(draft)
-            found.setdefault(_key(source), _candidate(context, flow, source, draft.rule, seed))
+            key = _key(source)
+            if key is not None:
+                found.setdefault(key, _candidate(context, flow, source, draft.rule, seed))
         return list(found.values())
 
 
@@ -77,9 +79,12 @@ def _in_turn(streams: list[tuple[Flow, Iterator[Draft]]]) -> Iterator[tuple[Flow
                 yield flow, draft
 
 
-def _key(source: str) -> str:
-    """The test without its name: two that differ by name only are one."""
-    tree = ast.parse(source)
+def _key(source: str) -> str | None:
+    """The test without its name: two that differ by name only are one. None for values that make no valid source."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             node.name = "test"

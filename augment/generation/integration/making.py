@@ -7,9 +7,9 @@ import keyword
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from augment.analysis import CallForm, Parameter, StoreFlow, StoreHandle, TargetContext, TypeKind
+from augment.analysis import CallForm, Parameter, ParameterKind, StoreFlow, StoreHandle, TargetContext, TypeKind
 from augment.generation.integration.draft import fixtures_in, snake
 from augment.generation.search.calls import Call, argument_lists, shown, written
 from augment.generation.search.construct import Maker
@@ -200,9 +200,13 @@ def _called(context: TargetContext) -> tuple[Parameter, ...]:
 
 
 def _asked(parameters: tuple[Parameter, ...], given: Mapping[str, str]) -> tuple[Parameter, ...]:
-    """The parameters with those that are given made required, so that every call passes them."""
+    """The parameters with those that are given made required, so that every call passes them: by name, where others
+    before them may be left out."""
     return tuple(
-        Parameter(item.name, item.annotation, None, item.kind) if item.name in given else item for item in parameters
+        replace(item, default=None, kind=ParameterKind.KEYWORD_ONLY)
+        if item.name in given and item.default is not None and item.kind is ParameterKind.POSITIONAL_OR_KEYWORD
+        else item
+        for item in parameters
     )
 
 
