@@ -49,6 +49,7 @@ class CallGraph:
         self._facts = facts
         self._bodies: dict[str, tuple[str, ...]] = {}
         self._attributes: dict[str, dict[str, str]] = {}
+        self._nodes: dict[ast.AST, list[ast.AST]] = {}
 
     @cached_property
     def functions(self) -> dict[str, Found]:
@@ -58,6 +59,12 @@ class CallGraph:
             for module, facts in self._facts.modules.items()
             for item in facts.defined.values()
         }
+
+    def nodes(self, node: ast.AST) -> list[ast.AST]:
+        """Every node in a piece of code, kept: most code is looked at several times."""
+        if node not in self._nodes:
+            self._nodes[node] = list(ast.walk(node))
+        return self._nodes[node]
 
     def calls(self, target: str) -> tuple[str, ...]:
         """Ids of what ``target`` calls directly; of what its methods call for a class."""
@@ -91,6 +98,10 @@ class CallGraph:
         except SyntaxError:
             return None
         return self._shape(facts, node) if node is not None else None
+
+    def shape_of(self, facts: ModuleFacts, annotation: ast.expr) -> Shape | None:
+        """The same of an annotation as a syntax tree."""
+        return self._shape(facts, annotation)
 
     def returned(self, found: Found) -> Shape | None:
         """What calling a function or class of the project gives."""
@@ -208,14 +219,16 @@ class CallGraph:
             return
         owner = f"{found.facts.module}:{_owner_name(found)}" if found.item.owner else ""
         scope = self.scope(found.facts, node, owner)
-        for item in ast.walk(node):
+        for item in self.nodes(node):
             if isinstance(item, ast.Call):
                 yield from scope.callees(item)
             elif isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Load):
                 read = scope.property_read(item)
                 if read:
                     yield read
-        for annotation in (item.annotation for item in ast.walk(node) if isinstance(item, ast.arg) and item.annotation):
+        for annotation in (
+            item.annotation for item in self.nodes(node) if isinstance(item, ast.arg) and item.annotation
+        ):
             yield from scope.injected(annotation)
 
 
@@ -225,15 +238,17 @@ class Scope:
     def __init__(self, graph: CallGraph, facts: ModuleFacts, node: ast.AST, owner: str) -> None:
         self._graph, self._facts, self._owner = graph, facts, owner
         self._names: dict[str, str] = {}
-        for item in ast.walk(node):
+        assigned: list[ast.Assign | ast.AnnAssign | ast.withitem] = []
+        for item in graph.nodes(node):
             if isinstance(item, ast.arg) and item.annotation is not None:
-                shape = graph.shape(facts, ast.unparse(item.annotation).strip("'\""))
+                shape = graph.shape_of(facts, item.annotation)
                 self._names |= {item.arg: shape.id} if shape and not shape.many else {}
+            elif isinstance(item, ast.Assign | ast.AnnAssign | ast.withitem):
+                assigned.append(item)
         if owner:
             self._names["self"] = owner
-        assigned = [item for item in ast.walk(node) if isinstance(item, ast.Assign | ast.AnnAssign | ast.withitem)]
-        for item in sorted(assigned, key=lambda part: getattr(part, "lineno", 0)):
-            self._assign(item)
+        for part in sorted(assigned, key=lambda item: getattr(item, "lineno", 0)):
+            self._assign(part)
 
     def type_of(self, node: ast.expr) -> str | None:
         """The id of the project's class that an expression is an instance of; None where that cannot be told."""
@@ -340,7 +355,7 @@ def links_in(graph: CallGraph, facts: ModuleFacts, node: Definition | ast.Module
     """The results of the project's functions that a piece of code passes on to others of its functions."""
     scope = graph.scope(facts, node)
     held: dict[str, str] = {}
-    calls = [item for item in ast.walk(node) if isinstance(item, ast.Call | ast.Assign | ast.withitem)]
+    calls = [item for item in graph.nodes(node) if isinstance(item, ast.Call | ast.Assign | ast.withitem)]
     for item in sorted(calls, key=_position):
         if isinstance(item, ast.Call):
             yield from _links_of(graph, scope, item, held)

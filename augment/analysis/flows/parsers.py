@@ -45,6 +45,8 @@ def find_parsers(facts: ProjectFacts, graph: CallGraph) -> Iterator[FoundParser]
         node = found.item.node
         if not isinstance(node, Function) or found.item.owner is not None or node.name.startswith("__"):
             continue
+        if "parse_args" not in found.facts.source and "ArgumentParser" not in found.facts.source:
+            continue
         parses = _parsing_call(node)
         builds = _builds_parser(node)
         if not parses and not (builds and _returns_it(node)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from augment.analysis.examples import is_literal
 from augment.analysis.facts import Found, ModuleFacts, ProjectFacts
@@ -26,11 +26,24 @@ MAX_KEYS = 8
 MAX_WORDS = 6
 
 
+@dataclass(slots=True)
+class _Traits:
+    """What one function shares with the world: fields as in :class:`Situation`, values with the names it reads."""
+
+    values: list[tuple[Named, str]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    in_folder: bool = False
+
+
 class Situations:
     """Finds what a flow shares with the world, from the functions that it reaches."""
 
     def __init__(self, facts: ProjectFacts, graph: CallGraph) -> None:
         self._facts, self._graph = facts, graph
+        self._traits: dict[str, _Traits] = {}
+        self._fresh_values: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def of(self, reached: Iterable[str]) -> Situation:
         """What to put in place before anything that runs the functions ``reached``."""
@@ -39,21 +52,35 @@ class Situations:
         keys: dict[str, None] = {}
         words: dict[str, None] = {}
         in_folder = False
-        for found in (self._graph.functions[item] for item in reached if item in self._graph.functions):
-            if isinstance(found.item.node, ast.ClassDef):
-                continue
-            for name in _loaded(found):
-                value = self._graph.value(found.facts, name)
-                if value is not None:
-                    words |= dict.fromkeys(_words_in(value.expression))
-                    self._replace(replacements, value, f"{found.facts.module}.{name}")
-            environment |= dict(_environment(found.item.node))
-            keys |= dict.fromkeys(_keys_read(found.item.node))
-            words |= dict.fromkeys(word for part in found.item.node.body for word in _words_in(part))
-            in_folder = in_folder or _has_relative_file(found.item.node)
+        for traits in (self._traits_of(key) for key in reached):
+            for value, place in traits.values:
+                self._replace(replacements, value, place)
+            environment |= traits.environment
+            keys |= dict.fromkeys(traits.keys)
+            words |= dict.fromkeys(traits.words)
+            in_folder = in_folder or traits.in_folder
         chosen = tuple(replacements.values())[:_MAX_REPLACEMENTS]
         said = tuple(word for word in words if word not in keys)[:MAX_WORDS]
         return Situation(chosen, tuple(sorted(environment.items())), in_folder, tuple(keys)[:MAX_KEYS], said)
+
+    def _traits_of(self, key: str) -> _Traits:
+        if key not in self._traits:
+            found = self._graph.functions.get(key)
+            known = found is not None and not isinstance(found.item.node, ast.ClassDef)
+            self._traits[key] = self._read(found) if known and found is not None else _Traits()
+        return self._traits[key]
+
+    def _read(self, found: Found) -> _Traits:
+        node = found.item.node
+        traits = _Traits(environment=dict(_environment(node)), keys=list(_keys_read(node)))
+        traits.in_folder = _has_relative_file(node)
+        for name in _loaded(found):
+            value = self._graph.value(found.facts, name)
+            if value is not None:
+                traits.values.append((value, f"{found.facts.module}.{name}"))
+                traits.words += _words_in(value.expression)
+        traits.words += [word for part in node.body for word in _words_in(part)]
+        return traits
 
     # ----- state of modules
 
@@ -61,7 +88,9 @@ class Situations:
         """Add the replacement of a value under the name by which it is read."""
         known = replacements.get(value.path)
         if known is None:
-            text, imports = self._fresh(value.home, value.name, value.expression)
+            if value.path not in self._fresh_values:
+                self._fresh_values[value.path] = self._fresh(value.home, value.name, value.expression)
+            text, imports = self._fresh_values[value.path]
             if text:
                 replacements[value.path] = Replacement((place,), text, imports)
         elif place not in known.places:

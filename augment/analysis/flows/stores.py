@@ -166,13 +166,14 @@ class Stores:
             return StoreHandle.ENGINE
         if annotated_with(parameter.annotation, "Connection") and "sqlite3" in found.facts.source:
             return StoreHandle.CONNECTION
+        by_name = not parameter.annotation and _CONNECTION_NAME.match(parameter.name)
+        by_path = _PATH_NAME.search(parameter.name)
+        if not by_name and not by_path:
+            return None
         text = ast.unparse(found.item.node)
-        uses = re.search(rf"\b{parameter.name}\.(execute|cursor|commit|executescript)", text)
-        if not parameter.annotation and _CONNECTION_NAME.match(parameter.name) and uses:
+        if by_name and re.search(rf"\b{parameter.name}\.(execute|cursor|commit|executescript)", text):
             return StoreHandle.CONNECTION
-        if _PATH_NAME.search(parameter.name) and self._keeps_path(found, parameter.name, text):
-            return StoreHandle.PATH
-        return None
+        return StoreHandle.PATH if by_path and self._keeps_path(found, parameter.name, text) else None
 
     def metadata(self) -> tuple[str, str] | None:
         """The import line and name of SQLAlchemy's declarative base."""
