@@ -299,3 +299,9 @@ def test_what_a_typer_callback_runs_is_part_of_every_command(tmp_path: Path) -> 
     [flow] = flows(tmp_path, files, "app:low", CommandFlow)
 
     assert [item.places for item in flow.situation.replacements] == [("app.DEFAULT_FILE",)]
+
+
+def test_a_type_alias_that_names_itself_ends(tmp_path: Path) -> None:
+    files = {"a.py": "Tree = dict[str, 'Tree']\n\n\ndef size(tree: Tree) -> int:\n    return len(tree)\n"}
+
+    assert contexts(tmp_path, files)["a:size"].flows == ()

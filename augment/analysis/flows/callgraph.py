@@ -50,6 +50,7 @@ class CallGraph:
         self._bodies: dict[str, tuple[str, ...]] = {}
         self._attributes: dict[str, dict[str, str]] = {}
         self._nodes: dict[ast.AST, list[ast.AST]] = {}
+        self._followed: set[str] = set()
 
     @cached_property
     def functions(self) -> dict[str, Found]:
@@ -165,9 +166,19 @@ class CallGraph:
             return Shape(inner.id, many=True) if inner else None
         value = self.value(facts, dotted_name(node))
         if value is not None and isinstance(value.expression, ast.Subscript):
-            return self._shape(value.home, value.expression)
+            return self._aliased(value)
         found = self.resolve(facts, dotted_name(node))
         return Shape(found.id) if found and isinstance(found.item.node, ast.ClassDef) else None
+
+    def _aliased(self, value: Named) -> Shape | None:
+        """What a type alias stands for; one that names itself stands for no class."""
+        if value.path in self._followed:
+            return None
+        self._followed.add(value.path)
+        try:
+            return self._shape(value.home, value.expression)
+        finally:
+            self._followed.discard(value.path)
 
     def _only(self, facts: ModuleFacts, nodes: list[ast.expr]) -> Shape | None:
         shapes = {shape for node in nodes if (shape := self._shape(facts, node)) is not None}
