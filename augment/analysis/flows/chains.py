@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from augment.analysis.facts import Found, ProjectFacts
-from augment.analysis.flows.callgraph import CallGraph, Link, Shape, links_in
+from augment.analysis.flows.callgraph import CallGraph, Shape
+from augment.analysis.flows.links import Link, links_in
 from augment.analysis.signatures import parameters_of
 from augment.analysis.source import Function, decorator_names
 
