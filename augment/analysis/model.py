@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from augment.records import Target
+
+if TYPE_CHECKING:
+    from augment.analysis.flows.model import Flow
 
 # --------------------------------------------------------------------------- context of one target
 
@@ -98,7 +102,8 @@ class TargetContext:
     rewritten absolute. ``project_names`` maps each public name to the modules that define it. ``literals`` are reprs.
     ``uncovered_lines`` are line numbers of the file, within the target. ``types`` are the project's types that the
     signature reaches, constructors of constructors included; ``owner`` is the class of a method.
-    ``example_calls`` are calls of the target found in the project, with literal arguments only.
+    ``example_calls`` are calls of the target found in the project, with literal arguments only. ``flows`` are the ways
+    through the project that pass the target.
     """
 
     target: Target
@@ -126,6 +131,7 @@ class TargetContext:
     owner: ProjectType | None = None
     types: tuple[ProjectType, ...] = ()
     example_calls: tuple[str, ...] = ()
+    flows: tuple[Flow, ...] = ()
 
 
 # --------------------------------------------------------------------------- changes

@@ -29,6 +29,8 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 
 _LEAST_SPARE_S = 3.0
 """Less than this is not worth going back to a module for."""
+_ONE_KIND = {"integration": TestKind.INTEGRATION}
+"""Generators that write tests of one kind only; left out where that kind is not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +225,13 @@ def _spend_the_rest(works: Sequence[ModuleWork], tools: Tools) -> None:
 
 def _own_generators() -> Sequence[Generator]:
     """The deterministic generators of Augment; imported when a pass begins, for they are large."""
+    from augment.generation.integration import IntegrationGenerator
     from augment.generation.search import SearchGenerator
 
-    return (SearchGenerator(),)
+    return (SearchGenerator(), IntegrationGenerator())
 
 
 def _uses(settings: GenerationSettings, generator: str) -> bool:
-    return generator in settings.generators and settings.enabled(generator)
+    kind = _ONE_KIND.get(generator)
+    asked = kind is None or kind in settings.kinds
+    return asked and generator in settings.generators and settings.enabled(generator)
