@@ -10,6 +10,7 @@ from functools import cached_property
 from augment.analysis.examples import Examples, doctests_of, is_literal
 from augment.analysis.facts import Found, ModuleFacts, ProjectFacts, is_protocol
 from augment.analysis.model import Callee, CallForm, Parameter, ProjectType, TargetContext
+from augment.analysis.neighbours import Neighbours
 from augment.analysis.signatures import (
     constructor_of,
     first_paragraph,
@@ -58,6 +59,7 @@ class ContextBuilder:
     def __init__(self, project: Project, sources: Mapping[str, str], coverage: CoverageReport | None = None) -> None:
         self._facts = ProjectFacts(project, sources)
         self._examples = Examples(self._facts)
+        self._neighbours = Neighbours(self._facts)
         self._coverage = coverage
 
     def build(self, target: Target) -> TargetContext:
@@ -100,6 +102,7 @@ class ContextBuilder:
             owner=type_of(self._facts, owner, owner.item.qualname) if owner else self._own_type(found),
             types=tuple(local.values()),
             example_calls=self._examples.calls(target, found),
+            neighbours=self._neighbours.of(found, owner),
         )
 
     def _owner(self, found: Found) -> Found | None:

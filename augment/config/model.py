@@ -37,10 +37,10 @@ class GeneratorSettings(_Section):
         min_length=1,
         description="Types of test to write.",
     )
-    generators: tuple[Literal["search", "model"], ...] = Field(
-        default=("search", "model"),
+    generators: tuple[Literal["search", "property", "model"], ...] = Field(
+        default=("search", "property", "model"),
         min_length=1,
-        description="Generators that compete: `search` needs no model, `model` asks Qwen.",
+        description="Generators that compete: `search` and `property` need no model, `model` asks Qwen.",
     )
     temperature: float = Field(
         default=0.3, ge=0.0, le=2.0, description="How freely the model samples; 0 always takes the likeliest token."

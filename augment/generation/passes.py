@@ -106,7 +106,7 @@ class GenerationPass:
         if baseline is None:
             baseline = measure_baseline(self._project, self._executor, lane=self._lane)
         tools = self._prepare(targets, baseline)
-        works = [ModuleWork(contexts, self._generators, tools) for contexts in self._modules(tools)]
+        works = [ModuleWork(contexts, self._allowed(tools), tools) for contexts in self._modules(tools)]
         for done, work in enumerate(works):
             if tools.over:
                 break
@@ -189,6 +189,11 @@ class GenerationPass:
         accounts.say("no property tests: Hypothesis is not installed in the project's interpreter")
         return tuple(kind for kind in self._settings.kinds if kind is not TestKind.PROPERTY)
 
+    def _allowed(self, tools: Tools) -> list[Generator]:
+        """The generators whose kind of test is wanted and can be kept."""
+        properties = TestKind.PROPERTY in tools.kinds
+        return [generator for generator in self._generators if properties or generator.name != "property"]
+
     def _modules(self, tools: Tools) -> list[list[TargetContext]]:
         """The contexts by file, files and targets with most left to cover first."""
 
@@ -223,9 +228,10 @@ def _spend_the_rest(works: Sequence[ModuleWork], tools: Tools) -> None:
 
 def _own_generators() -> Sequence[Generator]:
     """The deterministic generators of Augment; imported when a pass begins, for they are large."""
+    from augment.generation.property import PropertyGenerator
     from augment.generation.search import SearchGenerator
 
-    return (SearchGenerator(),)
+    return (SearchGenerator(), PropertyGenerator())
 
 
 def _uses(settings: GenerationSettings, generator: str) -> bool:
