@@ -12,6 +12,7 @@ from augment.analysis.examples import Examples, doctests_of, is_literal
 from augment.analysis.facts import Found, ModuleFacts, ProjectFacts, is_protocol
 from augment.analysis.flows import FlowFinder
 from augment.analysis.model import Callee, CallForm, Parameter, ProjectType, TargetContext
+from augment.analysis.neighbours import Neighbours
 from augment.analysis.signatures import (
     constructor_of,
     first_paragraph,
@@ -61,6 +62,7 @@ class ContextBuilder:
     def __init__(self, project: Project, sources: Mapping[str, str], coverage: CoverageReport | None = None) -> None:
         self._facts = ProjectFacts(project, sources)
         self._examples = Examples(self._facts)
+        self._neighbours = Neighbours(self._facts)
         self._coverage = coverage
         self._steps: dict[str, TargetContext] = {}
         self._flows = FlowFinder(self._facts, self._step)
@@ -115,6 +117,7 @@ class ContextBuilder:
             owner=type_of(self._facts, owner, owner.item.qualname) if owner else self._own_type(found),
             types=tuple(local.values()),
             example_calls=self._examples.calls(target, found),
+            neighbours=self._neighbours.of(found, owner),
         )
 
     def _owner(self, found: Found) -> Found | None:

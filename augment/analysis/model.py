@@ -68,7 +68,8 @@ class ProjectType:
     """A class of the project (or a type alias) that annotations name, and what its constructor takes.
 
     ``members`` are an enum's members, ``concrete`` the ids of an abstract class's concrete subclasses, ``alias`` the
-    annotation text that a type alias stands for. ``name`` is how the annotation spells it.
+    annotation text that a type alias stands for. ``name`` is how the annotation spells it. ``checks`` is the source of
+    ``__init__`` and ``__post_init__``, which say what the constructor refuses.
     """
 
     name: str
@@ -79,6 +80,7 @@ class ProjectType:
     members: tuple[str, ...] = ()
     concrete: tuple[str, ...] = ()
     alias: str = ""
+    checks: str = ""
 
 
 class CallForm(StrEnum):
@@ -93,6 +95,23 @@ class CallForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A function or method beside a target. ``returns`` is its return annotation as written, '' without one."""
+
+    module: str
+    qualname: str
+    parameters: tuple[Parameter, ...] = ()
+    returns: str = ""
+    form: CallForm = CallForm.FUNCTION
+    is_async: bool = False
+
+    @property
+    def id(self) -> str:
+        """``module:qualname``."""
+        return f"{self.module}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
 class TargetContext:
     """All that a generator may know of a target.
 
@@ -103,7 +122,8 @@ class TargetContext:
     ``uncovered_lines`` are line numbers of the file, within the target. ``types`` are the project's types that the
     signature reaches, constructors of constructors included; ``owner`` is the class of a method.
     ``example_calls`` are calls of the target found in the project, with literal arguments only. ``flows`` are the ways
-    through the project that pass the target.
+    through the project that pass the target. ``neighbours`` are the functions beside the target: its class's methods,
+    its module's and its package's public functions.
     """
 
     target: Target
@@ -132,6 +152,7 @@ class TargetContext:
     types: tuple[ProjectType, ...] = ()
     example_calls: tuple[str, ...] = ()
     flows: tuple[Flow, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 # --------------------------------------------------------------------------- changes

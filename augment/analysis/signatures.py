@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from augment.analysis.facts import Found, ProjectFacts, is_protocol, methods_of
 from augment.analysis.model import Parameter, ParameterKind, ProjectType, TypeKind
@@ -92,7 +92,14 @@ def type_of(facts: ProjectFacts, found: Found, name: str) -> ProjectType:
         kind = TypeKind.ABSTRACT
     concrete = facts.concrete_subclasses(found) if kind is TypeKind.ABSTRACT else ()
     return ProjectType(
-        name, found.facts.module, found.item.qualname, kind, constructor_of(facts, found), members, concrete
+        name,
+        found.facts.module,
+        found.item.qualname,
+        kind,
+        constructor_of(facts, found),
+        members,
+        concrete,
+        checks="\n\n".join(_checks_of(line)),
     )
 
 
@@ -142,6 +149,14 @@ def annotation_names(annotation: str) -> list[str]:
 
 
 # --------------------------------------------------------------------------- internals
+
+
+def _checks_of(line: Iterable[Found]) -> Iterator[str]:
+    """The methods that make an instance, of a class and of its bases."""
+    for found in line:
+        for method in methods_of(found.item.node):
+            if method.name in ("__init__", "__post_init__"):
+                yield ast.unparse(method)
 
 
 def _reach(facts: ProjectFacts, start: Found, name: str, depth: int) -> dict[str, ProjectType]:
