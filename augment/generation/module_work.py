@@ -29,6 +29,10 @@ _KNOWN_TESTS_SHARE = 0.15
 _SURVIVORS, _UNREACHED = 3, 5
 """Mutants and lines that a prompt shows; a small model loses itself in more."""
 _MOST_REST_S = 5.0
+_MANY = 4
+"""While steps of exploration propose so many tests, whole tests of other generators wait: each costs a hundred calls.
+Their first ones do not, or exploration would have covered everything before they are seen.
+"""
 
 
 class ModuleWork:
@@ -41,6 +45,7 @@ class ModuleWork:
         self._written: deque[Candidate] = deque()
         self._begun = False
         self._rests_until = 0.0
+        self._finding = False
         self._explorer: Explorer | None = None
         others = list(generators)
         if settings.enabled("explore"):
@@ -116,7 +121,9 @@ class ModuleWork:
             left = deadline - tools.clock()
             reserved = self._reserved(left)
             size = tools.pace.at_once(left)
-            chunk = self._take(size) or self._streams.take(size, tools.is_open, reserved)
+            chunk = self._take(size)
+            if not chunk and not self._finding:
+                chunk = self._streams.take(size, tools.is_open, reserved)
             worked = self._turn(chunk, reserved)
             if not worked and not tools.asking and self._streams.is_empty():
                 return
@@ -142,6 +149,7 @@ class ModuleWork:
         if explorer is None or began < self._rests_until or not explorer.has_work(is_free):
             return False
         proposed = explorer.step(is_free)
+        self._finding = len(proposed.candidates) >= _MANY
         if not proposed.candidates and tools.asking:
             now = tools.clock()
             self._rests_until = now + min(_MOST_REST_S, 2 * (now - began))

@@ -34,13 +34,14 @@ def pytest_collection_modifyitems(items):
         own = getattr(function, "_hypothesis_internal_use_settings", None)
         if own is not None:
             function._hypothesis_internal_use_settings = settings(
-                own, phases=phases, report_multiple_bugs=False, max_examples=own.max_examples * {times}
+                own, phases=phases, report_multiple_bugs=False, max_examples={examples}
             )
             if {seed} is not None:
                 function._hypothesis_internal_use_seed = {seed}
 """
 _THOROUGH = 4
 """How many times its examples a property is tried with before it is kept."""
+_UNDER_MUTANTS = 12
 
 
 def output_file(output: str, module: str) -> str:
@@ -80,8 +81,20 @@ def trial_conftest(
     if not any("hypothesis" in source for source in files.values()):
         return conftest
     path = posixpath.join(output, "conftest.py")
-    hook = _TRIAL.format(times=1 if seed is None else _THOROUGH, seed=seed)
-    return {**conftest, path: conftest.get(path, "") + hook}
+    examples = "own.max_examples" if seed is None else f"own.max_examples * {_THOROUGH}"
+    return {**conftest, path: conftest.get(path, "") + _TRIAL.format(examples=examples, seed=seed)}
+
+
+def mutant_conftest(conftest: Mapping[str, str], output: str, files: Mapping[str, str]) -> Mapping[str, str]:
+    """``conftest`` with fewer examples for properties: a mutant that survives costs all of them, for every property.
+
+    What they kill, the test as it is kept kills too, as it begins with the same examples.
+    """
+    if not any("hypothesis" in source for source in files.values()):
+        return conftest
+    path = posixpath.join(output, "conftest.py")
+    examples = f"min(own.max_examples, {_UNDER_MUTANTS})"
+    return {**conftest, path: conftest.get(path, "") + _TRIAL.format(examples=examples, seed=None)}
 
 
 @lru_cache(maxsize=64)

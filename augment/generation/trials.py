@@ -12,7 +12,7 @@ from pathlib import Path
 
 from augment.execution import audit_mutants, plan_orders
 from augment.exploring import Exploration, Explored, Scenario
-from augment.generation.paths import conftest_files, trial_conftest, trial_file
+from augment.generation.paths import conftest_files, mutant_conftest, trial_conftest, trial_file
 from augment.mutants import Mutant, MutantVerdict
 from augment.records import (
     Candidate,
@@ -164,6 +164,7 @@ class TrialRunner:
         coverage = CoverageReport(
             {nodeid: trial.coverage for trial in tried.values() for nodeid in trial.nodeids}, imports, possible
         )
+        files = {trial_file(self._output, candidate.id): candidate.source for candidate in tried}
         rank = {nodeid: number for number, nodeid in enumerate(coverage.tests)}
         template = MutationOrder(
             id="",
@@ -178,10 +179,7 @@ class TrialRunner:
                 for trial in tried.values()
                 for nodeid in trial.nodeids
             },
-            files={
-                **self._conftest,
-                **{trial_file(self._output, candidate.id): candidate.source for candidate in tried},
-            },
+            files={**mutant_conftest(self._conftest, self._output, files), **files},
             lane=self._lane,
             source_roots=self._project.source_roots,
             trusted=False,

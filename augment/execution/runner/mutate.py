@@ -29,6 +29,7 @@ import pytest
 
 from .events import Emitter
 from .plugin import Reporter
+from .process import warm_hypothesis
 from .swap import CannotApplyError, Swapper
 
 _DETAIL_LIMIT = 500
@@ -62,8 +63,8 @@ class MutationLoop:
                 self._emitter.send("unapplied", id=mutant["id"], why=why)
             return True
         session.config.pluginmanager.unregister(self._reporter)
-        for item in session.items:
-            _prepare(item)
+        if any([_prepare(item) for item in session.items]):
+            warm_hypothesis()  # else each fork reads the constants of every module that is loaded by now
         self._swapper.find()
         root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
         if root:
@@ -199,8 +200,8 @@ def _no_picture(excinfo: Any, style: Any = None) -> str:
     return str(excinfo.typename)
 
 
-def _prepare(item: Any) -> None:
-    """Nobody reads how a test failed under a mutant: to show it takes longer than the test."""
+def _prepare(item: Any) -> bool:
+    """Nobody reads how a test failed under a mutant: to show it takes longer than the test. Whether it is a property."""
     item.repr_failure = item._repr_failure_py = _no_picture
     tested = getattr(item, "obj", None)
     function = getattr(tested, "__func__", tested)  # type: Any
@@ -210,8 +211,9 @@ def _prepare(item: Any) -> None:
         hypothesis = sys.modules["hypothesis"]
         quick = [phase for phase in settings.phases if phase.name in ("explicit", "generate", "target")]
         function._hypothesis_internal_use_settings = hypothesis.settings(
-            settings, phases=quick, database=None, derandomize=True
+            settings, phases=quick, database=None, derandomize=True, report_multiple_bugs=False
         )
+    return settings is not None
 
 
 # ----------------------------------------------------------------- the parent's side

@@ -80,6 +80,26 @@ def settle_hypothesis(folder: str) -> None:
         configuration.set_hypothesis_home_dir(chosen or os.path.join(folder, ".hypothesis"))
 
 
+def warm_hypothesis() -> None:
+    """Import Hypothesis where it is installed, and have it try one property.
+
+    Without that each process that draws a text reads all of Unicode (1 to 3 s), as nothing that it keeps outlives a
+    batch, and reads the constants of every loaded module (0.3 s).
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("hypothesis") is None:
+        return
+    from hypothesis import given, settings, strategies
+
+    @settings(max_examples=5, deadline=None, derandomize=True, database=None)
+    @given(strategies.text(), strategies.integers(), strategies.floats())
+    def nothing(text: str, whole: int, number: float) -> None:
+        pass
+
+    nothing()
+
+
 def vary_after_fork() -> None:
     """Give this process randomness of its own; the standard library's own generator is seeded by the fork itself."""
     numpy_random = sys.modules.get("numpy.random")

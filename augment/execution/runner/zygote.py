@@ -69,6 +69,8 @@ def main(control_fd: int, overlay: str) -> None:
     with search.watch():
         session.prime(overlay, wanted["root"])
     preloaded, refused = import_ahead(wanted["modules"], wanted["vetted"])
+    if wanted["hypothesis"]:
+        process.warm_hypothesis()
     prepared.warm = WarmPytest(search)
     prepared.look_again()
     confine.prepare()
