@@ -89,6 +89,42 @@ class CallForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideUse:
+    """A name from outside the project, as a function uses it.
+
+    ``module`` is the project's module and ``name`` how it is spelled there; ``means`` is the absolute name
+    (``os.environ.get``, ``builtins.open``; ``.read`` for a method of something unknown). ``text`` is the call, subscript
+    or comparison that it stands in, ``around`` the one around that. ``by_module``: the module of the name was imported
+    whole, so that the name is looked up in it at every use.
+    """
+
+    module: str
+    name: str
+    means: str
+    text: str = ""
+    around: str = ""
+    by_module: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateUse:
+    """A variable of a module, or attribute of a class, that a function changes; ``value`` is what it was given first."""
+
+    module: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a target, and what it calls, uses beyond its arguments. ``caches`` are ids of functions that keep results."""
+
+    uses: tuple[OutsideUse, ...] = ()
+    state: tuple[StateUse, ...] = ()
+    caches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TargetContext:
     """All that a generator may know of a target.
 
@@ -98,7 +134,8 @@ class TargetContext:
     rewritten absolute. ``project_names`` maps each public name to the modules that define it. ``literals`` are reprs.
     ``uncovered_lines`` are line numbers of the file, within the target. ``types`` are the project's types that the
     signature reaches, constructors of constructors included; ``owner`` is the class of a method.
-    ``example_calls`` are calls of the target found in the project, with literal arguments only.
+    ``example_calls`` are calls of the target found in the project, with literal arguments only. ``main_guard`` is what
+    stands under ``if __name__ == "__main__"`` where that calls the target.
     """
 
     target: Target
@@ -126,6 +163,8 @@ class TargetContext:
     owner: ProjectType | None = None
     types: tuple[ProjectType, ...] = ()
     example_calls: tuple[str, ...] = ()
+    outside: Outside = Outside()
+    main_guard: str = ""
 
 
 # --------------------------------------------------------------------------- changes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import replace
 
 from augment.analysis.facts import Found, ProjectFacts, is_protocol, methods_of
 from augment.analysis.model import Parameter, ParameterKind, ProjectType, TypeKind
@@ -37,6 +38,21 @@ def parameters_of(node: Function, *, bound: bool) -> tuple[Parameter, ...]:
     if args.kwarg:
         found.append(_parameter(args.kwarg, None, ParameterKind.VAR_KEYWORD))
     return tuple(found)
+
+
+def annotated_by(
+    parameters: tuple[Parameter, ...], overloads: Iterable[tuple[Parameter, ...]]
+) -> tuple[Parameter, ...]:
+    """``parameters``, those without an annotation with all that the ``overloads`` give them."""
+    found: dict[str, dict[str, None]] = {}
+    for overload in overloads:
+        for parameter in overload:
+            if parameter.annotation:
+                found.setdefault(parameter.name, {})[parameter.annotation] = None
+    return tuple(
+        item if item.annotation or item.name not in found else replace(item, annotation=" | ".join(found[item.name]))
+        for item in parameters
+    )
 
 
 def signature_of(node: Function | ast.ClassDef, name: str = "") -> str:
