@@ -64,7 +64,8 @@ class ProjectType:
     """A class of the project (or a type alias) that annotations name, and what its constructor takes.
 
     ``members`` are an enum's members, ``concrete`` the ids of an abstract class's concrete subclasses, ``alias`` the
-    annotation text that a type alias stands for. ``name`` is how the annotation spells it.
+    annotation text that a type alias stands for. ``name`` is how the annotation spells it. ``abstract`` are the methods
+    that an abstract class lacks, ``skeleton`` its text without bodies ('' for others).
     """
 
     name: str
@@ -75,6 +76,8 @@ class ProjectType:
     members: tuple[str, ...] = ()
     concrete: tuple[str, ...] = ()
     alias: str = ""
+    skeleton: str = ""
+    abstract: tuple[str, ...] = ()
 
 
 class CallForm(StrEnum):
@@ -93,9 +96,9 @@ class OutsideUse:
     """A name from outside the project, as a function uses it.
 
     ``module`` is the project's module and ``name`` how it is spelled there; ``means`` is the absolute name
-    (``os.environ.get``, ``builtins.open``; ``.read`` for a method of something unknown). ``text`` is the call, subscript
-    or comparison that it stands in, ``around`` the one around that. ``by_module``: the module of the name was imported
-    whole, so that the name is looked up in it at every use.
+    (``os.environ.get``, ``builtins.open``; ``.read`` for a method of something unknown). ``text`` is the call,
+    subscript or comparison that it stands in, ``around`` the one around that. ``by_module``: the module of the name was
+    imported whole, so that the name is looked up in it at every use.
     """
 
     module: str
@@ -108,7 +111,7 @@ class OutsideUse:
 
 @dataclass(frozen=True, slots=True)
 class StateUse:
-    """A variable of a module, or attribute of a class, that a function changes; ``value`` is what it was given first."""
+    """A variable of a module or attribute of a class that a function changes; ``value`` is what it was given first."""
 
     module: str
     name: str
@@ -117,7 +120,7 @@ class StateUse:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What a target, and what it calls, uses beyond its arguments. ``caches`` are ids of functions that keep results."""
+    """What a target, and what it calls, uses beyond arguments; ``caches`` are ids of functions that keep results."""
 
     uses: tuple[OutsideUse, ...] = ()
     state: tuple[StateUse, ...] = ()

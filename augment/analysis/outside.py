@@ -5,7 +5,7 @@ and results that it caches; found in the target and in what it calls.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from augment.analysis.facts import Found, ModuleFacts, ProjectFacts, methods_of
@@ -105,11 +105,12 @@ class _Reach:
 
 
 def _uses(facts: ModuleFacts, node: Function) -> Iterator[OutsideUse]:
+    inner = _local_imports(facts, node)
     parents = {id(child): parent for parent in ast.walk(node) for child in ast.iter_child_nodes(parent)}
     for item in ast.walk(node):
         if not isinstance(item, ast.Name | ast.Attribute) or isinstance(parents.get(id(item)), ast.Attribute):
             continue
-        means, by_module = _meaning(facts, item)
+        means, by_module = _meaning(facts, inner, item)
         if means:
             parent = parents.get(id(item))
             around = parent if isinstance(parent, ast.Call | ast.Subscript | ast.Compare) else item
@@ -120,13 +121,28 @@ def _uses(facts: ModuleFacts, node: Function) -> Iterator[OutsideUse]:
                 yield OutsideUse(facts.module, _chain(item), means, ast.unparse(around), text, by_module)
 
 
-def _meaning(facts: ModuleFacts, node: ast.expr) -> tuple[str, bool]:
+def _local_imports(facts: ModuleFacts, node: Function) -> dict[str, str]:
+    """Names that a function imports itself -> what they mean. They are looked up whenever it runs."""
+    found: dict[str, str] = {}
+    for item in ast.walk(node):
+        if isinstance(item, ast.Import):
+            for alias in item.names:
+                name = alias.name if alias.asname else alias.name.partition(".")[0]
+                found[alias.asname or name] = name
+        elif isinstance(item, ast.ImportFrom):
+            found |= {alias.asname or alias.name: f"{facts.absolute(item)}.{alias.name}" for alias in item.names}
+    return found
+
+
+def _meaning(facts: ModuleFacts, inner: Mapping[str, str], node: ast.expr) -> tuple[str, bool]:
     """The absolute name of what is used ('' for what is the project's own), and whether its module was imported whole.
 
     A method of something unknown is ``.name``.
     """
     name = _chain(node)
     head, _, rest = name.partition(".")
+    if head in inner:
+        return ".".join(part for part in (inner[head], rest) if part), True
     if head in facts.imported:
         module, taken = facts.imported[head]
         return ".".join(part for part in (module, taken, rest) if part), taken is None
@@ -170,9 +186,9 @@ def _class_value(facts: ModuleFacts, reached: _Reached, head: str, name: str) ->
     body = owner.item.node.body if isinstance(owner.item.node, ast.ClassDef) else []
     for item in body:
         targets = item.targets if isinstance(item, ast.Assign) else [getattr(item, "target", None)]
-        if isinstance(item, ast.Assign | ast.AnnAssign) and item.value is not None:
-            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                return StateUse(owner.facts.module, f"{owner.item.qualname}.{name}", ast.unparse(item.value))
+        named = any(isinstance(target, ast.Name) and target.id == name for target in targets)
+        if named and isinstance(item, ast.Assign | ast.AnnAssign) and item.value is not None:
+            return StateUse(owner.facts.module, f"{owner.item.qualname}.{name}", ast.unparse(item.value))
     return None
 
 

@@ -106,9 +106,17 @@ def type_of(facts: ProjectFacts, found: Found, name: str) -> ProjectType:
         kind = TypeKind.TYPED_DICT
     elif facts.abstract_methods(found) or is_protocol(node):
         kind = TypeKind.ABSTRACT
-    concrete = facts.concrete_subclasses(found) if kind is TypeKind.ABSTRACT else ()
+    is_abstract = kind is TypeKind.ABSTRACT
     return ProjectType(
-        name, found.facts.module, found.item.qualname, kind, constructor_of(facts, found), members, concrete
+        name,
+        found.facts.module,
+        found.item.qualname,
+        kind,
+        constructor_of(facts, found),
+        members,
+        concrete=facts.concrete_subclasses(found) if is_abstract else (),
+        skeleton=skeleton_of(found) if is_abstract else "",
+        abstract=facts.abstract_methods(found) if is_abstract else (),
     )
 
 

@@ -158,8 +158,7 @@ class _Flow:
         return found
 
     def _follow(self, statement: ast.stmt) -> None:
-        if _calls_any(statement, self._code):
-            self._derived |= self._effects
+        self._derived |= self._traces(statement)
         value = getattr(statement, "value", None)
         if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) and isinstance(value, ast.expr):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
@@ -175,6 +174,15 @@ class _Flow:
         elif isinstance(statement, ast.Expr) and loaded_names(statement) & self._derived:
             # A call may change what it is given: ``fill(basket)`` makes the basket worth asserting on.
             self._derived |= {arg.id for arg in _arguments(statement.value) if isinstance(arg, ast.Name)}
+
+    def _traces(self, statement: ast.stmt) -> set[str]:
+        """Names of what project code that is called in the statement may have changed: its arguments, and the world."""
+        if isinstance(statement, FunctionNode | ast.ClassDef):
+            return set()
+        calls = [item for item in ast.walk(statement) if isinstance(item, ast.Call) and loaded_names(item) & self._code]
+        given = {arg.id for call in calls for arg in _arguments(call) if isinstance(arg, ast.Name)}
+        sets = isinstance(statement, ast.Assign | ast.Delete | ast.AugAssign) and loaded_names(statement) & self._code
+        return given | self._effects if calls or sets else set()
 
     def _follow_with(self, statement: ast.With | ast.AsyncWith) -> None:
         for item in statement.items:
@@ -224,16 +232,6 @@ class _Flow:
             return "that anything is raised"
         used = set().union(*(loaded_names(item) for item in statement.body))
         return "behaviour" if used & self._derived else "constants"
-
-
-def _calls_any(statement: ast.stmt, names: set[str]) -> bool:
-    """Whether a statement (a definition aside) calls something with one of ``names`` in it."""
-    if isinstance(statement, FunctionNode | ast.ClassDef):
-        return False
-    calls = (item for item in ast.walk(statement) if isinstance(item, ast.Call))
-    return any(loaded_names(call) & names for call in calls) or (
-        isinstance(statement, ast.Assign | ast.Delete | ast.AugAssign) and bool(loaded_names(statement) & names)
-    )
 
 
 def _places_of_effects(function: FunctionNode) -> set[str]:

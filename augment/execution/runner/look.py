@@ -1,5 +1,5 @@
 # Paths stay plain strings here, and the file stays valid for Python 3.9.
-# ruff: noqa: PTH117
+# ruff: noqa: PTH117, S112
 """What can be asserted of a value: a list of (path, literal), the most telling first.
 
 A path is an expression with ``{}`` in the place of the value. Project objects are looked into: public attributes and
@@ -13,6 +13,7 @@ import enum
 import functools
 import inspect
 import itertools
+import math
 import os
 import types
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def stated(value: Any) -> str:
 
 
 def _float(value: float) -> str:
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise NotPlainError("float")
     return repr(value)
 
@@ -172,7 +173,7 @@ def _attribute_names(value: Any) -> list[str]:
 
 
 def _computes(kept: Any) -> bool:
-    """Whether what a class holds under a name computes an attribute: a property, or a descriptor of the project's own."""
+    """Whether what a class holds under a name computes an attribute: a property, or a descriptor written in Python."""
     if isinstance(kept, (property, functools.cached_property)):
         return True
     getter = getattr(type(kept), "__get__", None)
@@ -199,11 +200,10 @@ def _as_text(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def _plain_form(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
     """By a plain value that says what it is: the name of an enum's member, the list of an array."""
-    for matches, template, convert in _CONVERSIONS:
-        if matches(value):
-            break
-    else:
+    conversion = next((item for item in _CONVERSIONS if item[0](value)), None)
+    if conversion is None:
         return None
+    _, template, convert = conversion
     if depth <= 0:
         return iter(())
     try:
@@ -214,13 +214,16 @@ def _plain_form(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] 
 
 
 def _with_shape(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
-    """An array, by its numbers, their type and the shape."""
+    """An array, by its numbers; by its shape where those are none or many."""
     if _package(value) != "numpy" or not hasattr(value, "tolist") or not getattr(value, "shape", ()):
         return None
     numbers = _leaves(value.tolist(), f"{path}.tolist()", depth)
-    return itertools.chain(
-        numbers, [(f"str({path}.dtype)", repr(str(value.dtype))), (f"{path}.shape", repr(tuple(value.shape)))]
-    )
+    size = 1
+    for length in value.shape:
+        size *= length
+    # A few numbers in their brackets say what the shape says.
+    shape = [] if 0 < size <= _ITERATED else [(f"{path}.shape", repr(tuple(value.shape)))]
+    return itertools.chain(numbers, shape)
 
 
 def _frame(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
@@ -229,7 +232,8 @@ def _frame(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | Non
         return None
     values = _leaves(value.to_dict(), f"{path}.to_dict()", depth)
     names = _leaves(list(value.columns), f"list({path}.columns)", depth) if hasattr(value, "columns") else iter(())
-    return itertools.chain(values, names, [(f"{path}.shape", repr(tuple(value.shape)))])
+    shape = [] if 0 < len(value) <= _ITEMS else [(f"{path}.shape", repr(tuple(value.shape)))]
+    return itertools.chain(values, names if shape else (), shape)
 
 
 def _model(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:

@@ -50,7 +50,7 @@ def opened(source: str, watch: str = "") -> str | None:
     except (SyntaxError, ValueError, RecursionError):
         return None
     function = single_test(tree)
-    if isinstance(function, ast.AsyncFunctionDef):
+    if isinstance(function, ast.AsyncFunctionDef) and function in tree.body:
         function = _synchronous(tree, function)
     if not isinstance(function, ast.FunctionDef) or function not in tree.body or function.decorator_list:
         return None
@@ -65,7 +65,7 @@ def opened(source: str, watch: str = "") -> str | None:
 
 
 def _synchronous(tree: ast.Module, function: ast.AsyncFunctionDef) -> ast.FunctionDef | None:
-    """A coroutine test as a plain one: each thing that it awaits runs in a loop of its own. ``tree`` is changed with it.
+    """A coroutine test as a plain one: what it awaits runs in a loop of its own. ``tree`` is changed with it.
 
     None where it needs one loop for all of it (``async with``, ``async for``, tasks that live on).
     """
@@ -85,16 +85,15 @@ def _synchronous(tree: ast.Module, function: ast.AsyncFunctionDef) -> ast.Functi
         col_offset=0,
     )
     tree.body[tree.body.index(function)] = plain
-    tree.body[:0] = ast.parse("import asyncio").body
+    first = 1 if isinstance(tree.body[0], ast.ImportFrom) and tree.body[0].module == "__future__" else 0
+    tree.body[first:first] = ast.parse("import asyncio").body
     return plain
 
 
 def _starts_task(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in (
-        "create_task",
-        "ensure_future",
-        "get_running_loop",
-    )
+    """Whether a call needs the loop that the test itself runs in: ``asyncio.gather`` and its like."""
+    name = dotted(node.func) if isinstance(node, ast.Call) else ""
+    return name.startswith("asyncio.") or name.endswith((".create_task", ".ensure_future"))
 
 
 class _Run(ast.NodeTransformer):

@@ -104,7 +104,7 @@ def calls_of(returned: Returned, maker: Maker, rng: random.Random) -> list[Call]
 
 
 def stand_ins(errors: tuple[str, ...]) -> Iterator[tuple[str, Value]]:
-    """Functions for a decorator to wrap, with a label each: one that works, one that fails at first, one that always does."""
+    """Functions for a decorator to wrap, with a label each: that works, that fails at first, that always fails."""
     yield "", Value("function", setup=FUNCTION)
     for error in errors[:2] or ("ValueError",):
         yield "failing_first", Value("function", setup=tuple(text.replace("{error}", error) for text in FAILING))

@@ -1,4 +1,4 @@
-"""The forms in which a test calls a target: plainly, with ``with``, through an attribute, by calling what comes back."""
+"""The forms in which a test calls a target: plainly, in ``with``, as an attribute, by calling what comes back."""
 
 from __future__ import annotations
 
@@ -116,6 +116,13 @@ class Forms:
         expression = self._expression(text)
         for looks, modules, label in self._looked_at(expression):
             yield Form((*lines, *looks, *after), frozenset(modules), label=label)
+        if self._remembers(instance) and not named and not self._habits.manages:
+            twice, modules, _ = next(self._looked_at(expression))
+            yield Form((*lines, *twice, *twice, *after), frozenset(modules), label="twice")
+
+    def _remembers(self, instance: Value | None) -> bool:
+        """Whether a second call may give something else than the first one."""
+        return bool(self._context.outside.state) or (instance is not None and self._habits.mutates_self)
 
     def _statement(self, call: Call) -> str:
         texts = [value.text for _, value in call.arguments]
@@ -145,10 +152,12 @@ class Forms:
         elif habits.manages:
             yield [f"with {expression} as entered:", f"    assert entered == {OPEN}", *self._printed()], modules, ""
             for error in habits.catches[:2] or ("ValueError",):
-                lines = ["survived = False", f"with contextlib.suppress({error}):", f"    with {expression}:"]
-                lines += [f"        raise {error}('inside')", "    survived = True"]
+                lines = [f"with contextlib.suppress({error}):", f"    with {expression}:"]
+                lines.append(f"        raise {error}('inside')")
+                if not habits.changes and not habits.prints:
+                    lines = ["survived = False", *lines, "    survived = True", f"assert survived == {OPEN}"]
                 yield (
-                    [*lines, f"assert survived == {OPEN}", *self._printed()],
+                    [*lines, *self._printed()],
                     modules | {"contextlib"},
                     "failing_inside",
                 )

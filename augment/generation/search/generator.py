@@ -12,8 +12,8 @@ from augment.analysis import CallForm, Parameter, ParameterKind, ProjectType, Ta
 from augment.generation.search.calls import Call, argument_lists, shown
 from augment.generation.search.construct import Maker, combine
 from augment.generation.search.documented import documented_tests
-from augment.generation.search.guards import read_guards
 from augment.generation.search.forms import CONSTRUCTORS, DESCRIPTORS, LEAVING, Forms
+from augment.generation.search.guards import read_guards
 from augment.generation.search.habits import Habits
 from augment.generation.search.prepared import prepared_instances
 from augment.generation.search.render import script_modules, test_module, test_name
@@ -113,7 +113,8 @@ def _instances(context: TargetContext, maker: Maker, pools: dict[str, list[Value
     owner = context.owner
     if owner is None or (is_constructor and owner.kind is TypeKind.PLAIN):
         return []
-    if owner.kind in (TypeKind.ABSTRACT, TypeKind.ENUM) and (is_constructor or not method):
+    is_making = is_constructor or context.form is CallForm.CLASS
+    if is_making and owner.kind in (TypeKind.ABSTRACT, TypeKind.ENUM):
         return None
     if not method:
         return []

@@ -39,6 +39,8 @@ _MACHINE = {
     "platform.platform": ("lambda *args, **kwargs: 'Linux-6.1-x86_64'",),
     "platform.python_version": ("lambda: '3.11.4'",),
     "shutil.which": ("lambda name, *args: '/usr/bin/' + name", "lambda name, *args: None"),
+    "os.path.getmtime": ("lambda path: 1709209800.0",),
+    "os.path.getctime": ("lambda path: 1709209800.0",),
     "sys.platform": ("'linux'", "'win32'", "'darwin'"),
     "os.name": ("'posix'",),
 }

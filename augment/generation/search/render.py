@@ -55,7 +55,7 @@ def script_modules(context: TargetContext, names: Iterator[str]) -> Iterator[str
 
 
 def test_name(
-    context: TargetContext, call: Call, instance: Value | None, taken: set[str], labels: Iterable[str] = ()
+    context: TargetContext, call: Call, instance: Value | None, taken: set[str], labels: Iterable[str]
 ) -> str:
     """A name that says what is called with what; unique among ``taken``, to which it is added."""
     called = context.call_name.replace(".", "_").strip("_")

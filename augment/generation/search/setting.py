@@ -49,7 +49,7 @@ def varied(alternatives: Sequence[Sequence[Setting]], most: int) -> list[Setting
 
 
 def patching(label: str, lines: Sequence[str], *imports: str, looks: Sequence[str] = ()) -> Setting:
-    """A setting that takes ``monkeypatch``; ``imports`` are names of modules, of which it imports those that it uses."""
+    """A setting that takes ``monkeypatch``; of the modules named by ``imports`` it imports those that it uses."""
     statements = tuple(ast.unparse(statement) for statement in ast.parse("\n".join(lines)).body)
     return Setting(
         label,

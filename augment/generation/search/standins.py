@@ -1,4 +1,4 @@
-"""Stand-ins for the network and for other programs: they note how they were called, and answer as the code may expect."""
+"""Stand-ins for the network and other programs: they note how they were called, and answer as the code may expect."""
 
 from __future__ import annotations
 

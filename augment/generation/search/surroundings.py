@@ -1,8 +1,8 @@
 """The world around a target, put in its place by the test: environment, clock, chance, files, module state.
 
-A test that depends on today, the machine, the network or the environment is of no use tomorrow. So whatever a target, or
-what it calls, takes from outside is replaced before the call by pytest's own fixtures; and what the call does to the
-outside (the commands that it runs, the files that it writes) is looked at after it.
+A test that depends on today, the machine, the network or the environment is of no use tomorrow. So whatever a target,
+or what it calls, takes from outside is replaced before the call by pytest's own fixtures; and what the call does to
+the outside (the commands that it runs, the files that it writes) is looked at after it.
 """
 
 from __future__ import annotations
@@ -58,18 +58,20 @@ def named_variables(context: TargetContext) -> dict[str, str]:
 
 
 def _environment(context: TargetContext) -> list[Setting]:
-    texts: dict[str, list[str]] = {name: ["on", "7", ""] for name in named_variables(context).values()}
+    named = named_variables(context)
+    texts: dict[str, list[str]] = {name: ["on", "7", ""] for name in named.values()}
     whole = False
     for use in _reads(context):
         key = _key_of(use)
         if isinstance(key, ast.Constant) and isinstance(key.value, str):
             known = texts.setdefault(key.value, [])
             known += [text for text in _texts_for(key.value, use) if text not in known]
-        elif key is None and use.means == "os.environ" and use.text == use.name:
+        elif not (isinstance(key, ast.Name) and key.id in named):
             whole = True
     if whole:
-        lines = (patched("os.environ", "{'APP_MODE': 'test', 'APP_LEVEL': '3', 'HOME': '/home/ada'}"),)
-        return [patching("environment", lines)]
+        # Which variables are read is not known: so there are no others.
+        variables = {name: values[0] for name, values in texts.items()} or {"APP_MODE": "test", "APP_LEVEL": "3"}
+        return [patching("environment", (patched("os.environ", repr(variables)),))]
     return list(_environments(texts))
 
 
@@ -146,9 +148,9 @@ def _files(context: TargetContext) -> list[Setting]:
     names = _file_names(context) if means & _OPENS or means & _OPENING_METHODS else []
     looks = (WRITTEN,) if _writes(context) else ()
     fixtures = frozenset({"tmp_path"}) if looks or names else frozenset[str]()
-    if not names:
-        return [Setting("", looks=looks, fixtures=fixtures)] if looks else []
     moved = "monkeypatch.chdir(tmp_path)"
+    if not names:
+        return [Setting("", (moved,), fixtures=fixtures | {"monkeypatch"}, looks=looks)] if looks else []
     fixtures |= {"monkeypatch"}
     lines = [line for name in names[:2] for line in _written_file(name, context)]
     return [
@@ -210,7 +212,7 @@ def _state(context: TargetContext) -> list[Setting]:
 
 
 def _first_value(state: StateUse) -> str | None:
-    """The first value as an expression of a test, where it can be made anew; names of the module are spelled with it."""
+    """The first value as an expression of a test, where it can be made anew; the module's names are spelled with it."""
     try:
         tree = ast.parse(state.value, mode="eval")
     except SyntaxError:

@@ -21,7 +21,7 @@ def age(born: date) -> int:
 
 def stamp(text: str) -> str:
     """A text with the time in front."""
-    return dt.datetime.now(dt.timezone.utc).strftime("%Y%m%d") + "-" + text
+    return dt.datetime.now(dt.UTC).strftime("%Y%m%d") + "-" + text
 
 
 def expired(created: float, lifetime: float = 60.0) -> bool:

@@ -14,7 +14,7 @@ async def doubled(value: int, delay: float = 0.0) -> int:
 async def gathered(values: list[int]) -> dict[int, int]:
     """Each value and what became of it; those that fail are left out."""
     results = await asyncio.gather(*(doubled(value) for value in values), return_exceptions=True)
-    return {value: result for value, result in zip(values, results) if not isinstance(result, Exception)}
+    return {value: result for value, result in zip(values, results, strict=True) if not isinstance(result, Exception)}
 
 
 async def countdown(start: int):

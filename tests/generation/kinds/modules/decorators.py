@@ -1,3 +1,4 @@
+# ruff: noqa: RET503 - as people write them
 """Decorators, plain and with arguments."""
 
 import functools

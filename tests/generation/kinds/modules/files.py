@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123 - as people write them
 """Functions that read and write files."""
 
 import json

@@ -1,3 +1,4 @@
+# ruff: noqa: PLW1510 - as people write them
 """Functions that run other programs."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# ruff: noqa: PLW0603 - as people write them
 """Module-level state."""
 
 _stock: dict[str, int] = {"apple": 3}
