@@ -156,7 +156,7 @@ def test_objects_are_told_by_their_type_attributes_properties_and_text() -> None
         ("{}.owner", "'ada'"),
         ("{}.items", "['x']"),
         ("{}.size", "1"),
-        ("{}.label", "\"ada's\""),
+        ("{}.label", '"ada\'s"'),
         ("str({})", "'basket of ada'"),
     ]
 
