@@ -182,7 +182,8 @@ def _computes(kept: Any) -> bool:
 
 def _as_text(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """What the project's own ``__str__`` or ``__repr__`` says."""
-    how = type(value).__str__ if type(value).__str__ is not object.__str__ else type(value).__repr__
+    kind = type(value)  # type: Any
+    how = kind.__str__ if kind.__str__ is not object.__str__ else kind.__repr__
     if how is object.__repr__ or not isinstance(how, types.FunctionType) or how.__code__.co_filename.startswith("<"):
         return
     if not os.path.isabs(how.__code__.co_filename):
