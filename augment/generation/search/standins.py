@@ -30,7 +30,9 @@ def process_settings(context: TargetContext) -> list[Setting]:
     settings = []
     for label, code, output in ways:
         lines = [f"returncode = {code}", f"output = {_as_read(output, [*found, *popen])}", "commands = []"]
-        parts = [line for use in found for line in _program(use)] + [line for use in popen for line in _popen(use)]
+        parts = [line for use in found for line in _program(use)] + [
+            line for use in popen for line in _popen(use, context)
+        ]
         settings.append(patching(label, [*lines, *parts], "types", "io", looks=["commands"]))
     return [*settings, *_errors(context, "subprocess.CalledProcessError", "(1, ['program'])", [*found, *popen])]
 
@@ -51,32 +53,23 @@ def _program(use: OutsideUse) -> list[str]:
             patched(place_of(use), name)]  # fmt: skip
 
 
-def _popen(use: OutsideUse) -> list[str]:
-    return [
-        "",
-        "class Program:",
-        "    stdout, stderr, pid = io.BytesIO(b''), io.BytesIO(b''), 4321",
-        "",
-        "    def __init__(self, *args, **kwargs):",
-        "        commands.append((args, kwargs))",
-        "        self.returncode = returncode",
-        "",
-        "    def __enter__(self):",
-        "        return self",
-        "",
-        "    def __exit__(self, *args):",
-        "        return False",
-        "",
-        "    def communicate(self, *args, **kwargs):",
-        "        return output, output[:0]",
-        "",
-        "    def wait(self, timeout=None):",
-        "        return returncode",
-        "",
-        "    poll = kill = terminate = wait",
-        "",
-        patched(place_of(use), "Program"),
-    ]
+def _popen(use: OutsideUse, context: TargetContext) -> list[str]:
+    """A class in the place of ``Popen``, with those of its methods that the code calls."""
+    used = {item.means for item in context.outside.uses}
+    lines = ["", "class Program:"]
+    if re.search(r"\.(stdout|stderr)\b", context.source):
+        lines += ["    stdout, stderr = io.BytesIO(b'one 1'), io.BytesIO(b'')", ""]
+    lines += ["    def __init__(self, *args, **kwargs):", "        commands.append((args, kwargs))"]
+    lines += ["        self.returncode = returncode", ""]
+    lines += ["    def __enter__(self):", "        return self", ""]
+    lines += ["    def __exit__(self, *args):", "        return False", ""]
+    if ".communicate" in used:
+        lines += ["    def communicate(self, *args, **kwargs):", "        commands.append((args, kwargs))"]
+        lines += ["        return output, output[:0]", ""]
+    for name in ("wait", "poll", "kill", "terminate"):
+        if f".{name}" in used:
+            lines += [f"    def {name}(self, *args, **kwargs):", "        return returncode", ""]
+    return [*lines, patched(place_of(use), "Program")]
 
 
 # --------------------------------------------------------------------------- network

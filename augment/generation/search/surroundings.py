@@ -25,8 +25,22 @@ _MOST_TEXTS = 6
 _FILE_NAME = re.compile(r"^(?!\.\.?/)[\w-][\w.-]*(?:/[\w.-]+)*\.[A-Za-z]\w{0,5}$")
 _OPENS = frozenset({"builtins.open", "io.open", "pathlib.Path", "codecs.open", "os.path.exists", "os.path.isfile"})
 _OPENING_METHODS = frozenset({".read_text", ".write_text", ".read_bytes", ".write_bytes", ".open", ".exists", ".touch"})
-_WRITING_METHODS = frozenset({".write_text", ".write_bytes", ".touch", ".rename", ".replace_file", ".unlink"})
-_WRITING = frozenset({"os.remove", "os.unlink", "os.rename", "os.replace", "os.makedirs", "os.mkdir"})
+_WRITING_METHODS = frozenset({".write_text", ".write_bytes", ".touch", ".rename", ".unlink"})
+_WRITING = frozenset(
+    {
+        "shutil.copy",
+        "shutil.copyfile",
+        "shutil.copytree",
+        "shutil.move",
+        "shutil.rmtree",
+        "os.remove",
+        "os.unlink",
+        "os.rename",
+        "os.replace",
+        "os.makedirs",
+        "os.mkdir",
+    }
+)
 WRITTEN = (
     "{path.relative_to(tmp_path).as_posix(): path.read_text() "
     "for path in sorted(tmp_path.rglob('*')) if path.is_file()}"
@@ -182,7 +196,7 @@ def _written(name: str, text: str) -> list[str]:
 
 def _writes(context: TargetContext) -> bool:
     for use in context.outside.uses:
-        if use.means in _WRITING or use.means in _WRITING_METHODS or use.means.startswith("shutil."):
+        if use.means in _WRITING or use.means in _WRITING_METHODS:
             return True
         if use.means in ("builtins.open", ".open") and re.search(r"['\"][wax]b?\+?['\"]", use.text):
             return True

@@ -152,6 +152,7 @@ SAMPLES: list[tuple[str, tuple[str, ...]]] = [
     ("datetime|timestamp", ("2024-02-29T12:30:00", "2024-02-29 12:30:00+00:00", "not a date")),
     ("date|day", ("2024-02-29", "29/02/2024", "2023-02-29", "31 December 2023")),
     ("time|minute|hour|duration", ("12:30", "1h30m", "90", "25:00")),
+    ("currency", ("EUR", "USD", "eur", "$5")),
     ("price|amount|money|cost|currency", ("12.50", "£1,234.56", "$5", "-3.00", "free")),
     ("size|weight|dimension", ("10x20x30", "5 kg", "10MB", "1.5 GB")),
     ("page|range", ("1-5", "1,3,5-7", "5-1", "7")),

@@ -91,7 +91,7 @@ def test_files_lie_in_a_folder_of_the_test(grown: Callable[..., Any]) -> None:
 
 def test_nothing_is_kept_that_cannot_be_foreseen(grown: Callable[..., Any]) -> None:
     module = grown("unanswered")
-    assert not module.of("changed_at", "address", "runner", "folder", "elapsed", "today")
+    assert not module.of("changed_at", "address", "runner", "folder", "elapsed", "today", "local")
     assert 'monkeypatch.setattr("os.environ", {' in module.of("settled").text
 
 
@@ -110,3 +110,28 @@ def test_what_is_kept_holds_anywhere_and_at_any_time(grown: Callable[..., Any], 
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_clients_and_programs_that_are_talked_to_are_played(grown: Callable[..., Any]) -> None:
+    module = grown("clients", "requests")
+    assert module.of().missing == ()
+    title = module.of("title")
+    assert 'monkeypatch.setattr("requests.get", answer)' in title.text
+    assert '"missing"' in title.text
+    assert title.kills >= 4
+    program = module.of("sorted_by_program")
+    assert 'monkeypatch.setattr("subprocess.Popen", Program)' in program.text
+    assert "sort failed" in program.text
+
+
+def test_the_machine_and_its_user_are_made_up(grown: Callable[..., Any]) -> None:
+    module = grown("machine")
+    assert module.of().missing == ()
+    described = module.of("described").text
+    assert "linux of ada with" in described
+    assert '"Windows"' in described
+    assert 'monkeypatch.setattr("builtins.input"' in module.of("confirmed").text
+    assert 'monkeypatch.setattr("shutil.which"' in module.of("tool").text
+    assert 'monkeypatch.setattr("sys.argv"' in module.of("rest").text
+    remembered = module.of("remembered")
+    assert not remembered or 'monkeypatch.setenv("HOME", str(tmp_path))' in remembered.text
