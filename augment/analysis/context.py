@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from augment.analysis.examples import Examples, doctests_of, is_literal
 from augment.analysis.facts import Found, ModuleFacts, ProjectFacts, is_protocol
+from augment.analysis.flows import FlowFinder
 from augment.analysis.model import Callee, CallForm, Parameter, ProjectType, TargetContext
+from augment.analysis.neighbours import Neighbours
 from augment.analysis.outside import main_guard_of, outside_of, overloads_of
 from augment.analysis.signatures import (
     annotated_by,
@@ -29,6 +32,7 @@ from augment.analysis.source import (
     read_source,
     statements,
 )
+from augment.analysis.targets import target_of
 from augment.errors import ProjectError
 from augment.records import CoverageReport, FileCoverage, Project, Snapshot, Target, merge_coverage
 
@@ -60,10 +64,23 @@ class ContextBuilder:
     def __init__(self, project: Project, sources: Mapping[str, str], coverage: CoverageReport | None = None) -> None:
         self._facts = ProjectFacts(project, sources)
         self._examples = Examples(self._facts)
+        self._neighbours = Neighbours(self._facts)
         self._coverage = coverage
+        self._steps: dict[str, TargetContext] = {}
+        self._flows = FlowFinder(self._facts, self._step)
 
     def build(self, target: Target) -> TargetContext:
         """The context of ``target``. Raises ProjectError when the sources do not hold it."""
+        return replace(self._without_flows(target), flows=self._flows.of(target.id))
+
+    def _step(self, found: Found) -> TargetContext:
+        """The context of a definition that a flow passes."""
+        if found.id not in self._steps:
+            target = target_of(found.item, found.facts.module, found.facts.file)
+            self._steps[found.id] = self._without_flows(target)
+        return self._steps[found.id]
+
+    def _without_flows(self, target: Target) -> TargetContext:
         facts = self._facts.of_file(target.file)
         item = facts.defined.get(target.qualname) if facts else None
         if facts is None or item is None:
@@ -104,6 +121,7 @@ class ContextBuilder:
             example_calls=self._examples.calls(target, found),
             outside=outside_of(self._facts, found, owner),
             main_guard=main_guard_of(facts, target.qualname),
+            neighbours=self._neighbours.of(found, owner),
         )
 
     def _owner(self, found: Found) -> Found | None:

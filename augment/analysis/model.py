@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from augment.records import Target
+
+if TYPE_CHECKING:
+    from augment.analysis.flows.model import Flow
 
 # --------------------------------------------------------------------------- context of one target
 
@@ -65,7 +69,8 @@ class ProjectType:
 
     ``members`` are an enum's members, ``concrete`` the ids of an abstract class's concrete subclasses, ``alias`` the
     annotation text that a type alias stands for. ``name`` is how the annotation spells it. ``abstract`` are the methods
-    that an abstract class lacks, ``skeleton`` its text without bodies ('' for others).
+    that an abstract class lacks, ``skeleton`` its text without bodies ('' for others). ``checks`` is the source of
+    ``__init__`` and ``__post_init__``, which say what the constructor refuses.
     """
 
     name: str
@@ -78,6 +83,7 @@ class ProjectType:
     alias: str = ""
     skeleton: str = ""
     abstract: tuple[str, ...] = ()
+    checks: str = ""
 
 
 class CallForm(StrEnum):
@@ -128,6 +134,23 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A function or method beside a target. ``returns`` is its return annotation as written, '' without one."""
+
+    module: str
+    qualname: str
+    parameters: tuple[Parameter, ...] = ()
+    returns: str = ""
+    form: CallForm = CallForm.FUNCTION
+    is_async: bool = False
+
+    @property
+    def id(self) -> str:
+        """``module:qualname``."""
+        return f"{self.module}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
 class TargetContext:
     """All that a generator may know of a target.
 
@@ -137,8 +160,10 @@ class TargetContext:
     rewritten absolute. ``project_names`` maps each public name to the modules that define it. ``literals`` are reprs.
     ``uncovered_lines`` are line numbers of the file, within the target. ``types`` are the project's types that the
     signature reaches, constructors of constructors included; ``owner`` is the class of a method.
-    ``example_calls`` are calls of the target found in the project, with literal arguments only. ``main_guard`` is what
-    stands under ``if __name__ == "__main__"`` where that calls the target.
+    ``example_calls`` are calls of the target found in the project, with literal arguments only. ``flows`` are the ways
+    through the project that pass the target. ``neighbours`` are the functions beside the target: its class's methods,
+    its module's and its package's public functions. ``main_guard`` is what stands under ``if __name__ == "__main__"``
+    where that calls the target.
     """
 
     target: Target
@@ -168,6 +193,8 @@ class TargetContext:
     example_calls: tuple[str, ...] = ()
     outside: Outside = Outside()
     main_guard: str = ""
+    flows: tuple[Flow, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 # --------------------------------------------------------------------------- changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from augment.analysis.facts import Found, ProjectFacts, is_protocol, methods_of
@@ -117,6 +117,7 @@ def type_of(facts: ProjectFacts, found: Found, name: str) -> ProjectType:
         concrete=facts.concrete_subclasses(found) if is_abstract else (),
         skeleton=skeleton_of(found) if is_abstract else "",
         abstract=facts.abstract_methods(found) if is_abstract else (),
+        checks="\n\n".join(_checks_of(line)),
     )
 
 
@@ -166,6 +167,14 @@ def annotation_names(annotation: str) -> list[str]:
 
 
 # --------------------------------------------------------------------------- internals
+
+
+def _checks_of(line: Iterable[Found]) -> Iterator[str]:
+    """The methods that make an instance, of a class and of its bases."""
+    for found in line:
+        for method in methods_of(found.item.node):
+            if method.name in ("__init__", "__post_init__"):
+                yield ast.unparse(method)
 
 
 def _reach(facts: ProjectFacts, start: Found, name: str, depth: int) -> dict[str, ProjectType]:

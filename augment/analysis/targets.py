@@ -63,7 +63,27 @@ def targets_of(source: str, module: str, file: str) -> list[Target]:
     Left out: overloads, stubs, abstract bodies, the ``__main__`` guard, dunder methods that only store or forward, and
     what lies under ``if TYPE_CHECKING``. A class is a target of its own when it has behaviour of its own.
     """
-    return [_target(item, module, file) for item in defined_in(parse(source)) if is_worth_testing(item)]
+    return [target_of(item, module, file) for item in defined_in(parse(source)) if is_worth_testing(item)]
+
+
+def target_of(item: Defined, module: str, file: str) -> Target:
+    """A definition as a target."""
+    node = item.node
+    if isinstance(node, ast.ClassDef):
+        kind = TargetKind.CLASS
+    else:
+        kind = TargetKind.METHOD if item.owner else TargetKind.FUNCTION
+    return Target(
+        module=module,
+        qualname=item.qualname,
+        kind=kind,
+        file=file,
+        lineno=first_line(node),
+        end_lineno=last_line(node),
+        hash=f"{tree_hash(node)}-{tree_hash(node, without_name=True)}",
+        is_async=isinstance(node, ast.AsyncFunctionDef),
+        is_abstract=is_abstract(node),
+    )
 
 
 def project_targets(
@@ -184,25 +204,6 @@ def _key(item: Defined) -> str:
     """The qualname; a property's setter and deleter are kept apart from its getter."""
     names = decorator_names(item.node)
     return f"{item.qualname}.{names[0]}" if names and names[0] in ("setter", "deleter") else item.qualname
-
-
-def _target(item: Defined, module: str, file: str) -> Target:
-    node = item.node
-    if isinstance(node, ast.ClassDef):
-        kind = TargetKind.CLASS
-    else:
-        kind = TargetKind.METHOD if item.owner else TargetKind.FUNCTION
-    return Target(
-        module=module,
-        qualname=item.qualname,
-        kind=kind,
-        file=file,
-        lineno=first_line(node),
-        end_lineno=last_line(node),
-        hash=f"{tree_hash(node)}-{tree_hash(node, without_name=True)}",
-        is_async=isinstance(node, ast.AsyncFunctionDef),
-        is_abstract=is_abstract(node),
-    )
 
 
 def _is_nothing(node: ast.stmt) -> bool:

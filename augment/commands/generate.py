@@ -112,7 +112,18 @@ def _settings(root: Path, config_dir: Path | None, flags: dict[str, Any]) -> Set
 
 def _pass_settings(settings: Settings, without: Sequence[str]) -> GenerationSettings:
     wanted = settings.generator
-    known = {*GATES, "search", "model", "observe", "repair", "explore", "guidance", "scenarios"}
+    known = {
+        *GATES,
+        "search",
+        "integration",
+        "property",
+        "model",
+        "observe",
+        "repair",
+        "explore",
+        "guidance",
+        "scenarios",
+    }
     unknown = sorted(set(without) - known)
     if unknown:
         raise SettingsError(

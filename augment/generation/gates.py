@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from augment.generation.explore import opened
+from augment.generation.falsified import aftermath
 from augment.generation.ledger import Gain, Ledger
 from augment.generation.mending import SECOND_SEED, Mended, Pending, mend, open_pending
 from augment.generation.minimise import minimised
@@ -25,7 +26,7 @@ from augment.generation.settings import GenerationSettings
 from augment.generation.static_gates import STATIC_GATES
 from augment.generation.trials import FIRST_SEED, Trial, TrialRunner, Variation
 from augment.mutants import Mutant, MutantOutcome
-from augment.records import Candidate, Finding, Rejection, TestKind, merge_coverage, new_id
+from augment.records import Candidate, Finding, Outcome, Rejection, TestKind, merge_coverage, new_id
 
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
@@ -167,6 +168,8 @@ class Judge:
             rejection = _first_objection(candidate, trial)
             if trial is None or rejection is not None:
                 judgement.reject(candidate, *(rejection or ("fault", "")))
+                if trial is not None and rejection is not None and rejection[0] == "falsified":
+                    to_mend += self._falsified(candidate, trial, contexts[candidate.target], judgement)
                 continue
             seen = opened.get(candidate.id)
             if seen is None and trial.passed:
@@ -186,6 +189,23 @@ class Judge:
         """Whether the calls of a failing test are explored anyhow: what they give is then seen more cheaply there."""
         on = self._settings.enabled("explore") and not candidate.origin.startswith(DOCTEST)
         return on and opened(candidate.source) is not None
+
+    def _falsified(
+        self, candidate: Candidate, trial: Trial, context: TargetContext, judgement: Judgement
+    ) -> list[Pending]:
+        """A counterexample is a finding where the property was promised, else an example that is judged in its turn."""
+        result = aftermath(candidate, trial, context)
+        if isinstance(result, Finding):
+            plain = replace(candidate, source=result.source)
+            again = self._runner.run([plain], Variation(hash_seed=FIRST_SEED)).trials.get(plain.id)
+            if again is not None and Outcome.FAILED in again.outcomes:
+                judgement.findings.append(result)
+        if not isinstance(result, Candidate) or not self._settings.enabled("observe"):
+            return []
+        key = key_of(result.source)
+        pending = open_pending(result) if key not in self._seen else None
+        self._seen.add(key)
+        return [pending] if pending is not None else []
 
     def _worth_mending(
         self, candidate: Candidate, trial: Trial, contexts: Mapping[str, TargetContext], judgement: Judgement

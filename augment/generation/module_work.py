@@ -46,9 +46,15 @@ class ModuleWork:
         if settings.enabled("explore"):
             seeds = next((item for item in generators if item.name == SEARCH), None)
             others = [item for item in generators if item.name != SEARCH]
-            guided = settings.enabled("guidance")
             self._explorer = Explorer(
-                contexts, tools.runner, tools.ledger, tools.book, seeds, settings.seed, guided=guided
+                contexts,
+                tools.runner,
+                tools.ledger,
+                tools.book,
+                seeds,
+                settings.seed,
+                guided=settings.enabled("guidance"),
+                source=tools.book.read(contexts[0].target.file),
             )
         self._streams = Streams(others, contexts, settings.seed, settings.search_limit)
 

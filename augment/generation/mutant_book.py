@@ -21,7 +21,7 @@ class MutantBook:
     """
 
     def __init__(self, read: Callable[[str], str], hidden: Collection[str] = ()) -> None:
-        self._read = read
+        self.read = read
         self._hidden = frozenset(hidden)
         self._mutants: dict[str, Mutant] = {}
         self._by_target: defaultdict[str, list[str]] = defaultdict(list)
@@ -83,7 +83,7 @@ class MutantBook:
 
     def _of(self, target: Target) -> Sequence[Mutant]:
         try:
-            return mutants_of(self._read(target.file), target)
+            return mutants_of(self.read(target.file), target)
         except (SyntaxError, OSError) as error:  # the file is being edited: without mutants coverage decides
             log.info("no mutants of %s: %s", target.id, error)
             return ()

@@ -29,6 +29,8 @@ from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 
 _LEAST_SPARE_S = 3.0
 """Less than this is not worth going back to a module for."""
+_ONE_KIND = {"integration": TestKind.INTEGRATION, "property": TestKind.PROPERTY}
+"""Generators that write tests of one kind only; left out where that kind is not wanted or cannot be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class GenerationPass:
         if baseline is None:
             baseline = measure_baseline(self._project, self._executor, lane=self._lane)
         tools = self._prepare(targets, baseline)
-        works = [ModuleWork(contexts, self._generators, tools) for contexts in self._modules(tools)]
+        generators = self._allowed(tools) if tools.kinds else []
+        works = [ModuleWork(contexts, generators, tools) for contexts in self._modules(tools)]
         for done, work in enumerate(works):
             if tools.over:
                 break
@@ -189,6 +192,10 @@ class GenerationPass:
         accounts.say("no property tests: Hypothesis is not installed in the project's interpreter")
         return tuple(kind for kind in self._settings.kinds if kind is not TestKind.PROPERTY)
 
+    def _allowed(self, tools: Tools) -> list[Generator]:
+        """The generators whose kind of test is wanted and can be kept."""
+        return [item for item in self._generators if _ONE_KIND.get(item.name, tools.kinds[0]) in tools.kinds]
+
     def _modules(self, tools: Tools) -> list[list[TargetContext]]:
         """The contexts by file, files and targets with most left to cover first."""
 
@@ -223,9 +230,11 @@ def _spend_the_rest(works: Sequence[ModuleWork], tools: Tools) -> None:
 
 def _own_generators() -> Sequence[Generator]:
     """The deterministic generators of Augment; imported when a pass begins, for they are large."""
+    from augment.generation.integration import IntegrationGenerator
+    from augment.generation.property import PropertyGenerator
     from augment.generation.search import SearchGenerator
 
-    return (SearchGenerator(),)
+    return (SearchGenerator(), IntegrationGenerator(), PropertyGenerator())
 
 
 def _uses(settings: GenerationSettings, generator: str) -> bool:

@@ -141,6 +141,7 @@ class _Flow:
         self._code = _names_from(tree, project) | (set(parameter_names(function)) & set(context.fixtures))
         if _runs_module(function, project):
             self._code.add("runpy")
+        self._code |= _drawn_from(function, self._code)
         self._derived = set(self._code)
         self._effects = _places_of_effects(function)
         self._made: dict[str, ast.Call] = {}
@@ -282,6 +283,12 @@ def _names_from(tree: ast.Module, project: set[str]) -> set[str]:
         grew = not carriers <= names
         names |= carriers
     return names
+
+
+def _drawn_from(function: FunctionNode, names: set[str]) -> set[str]:
+    """The arguments that Hypothesis draws from project code: ``@given(cart=st.builds(Cart))``."""
+    calls = [item for item in function.decorator_list if isinstance(item, ast.Call) and dotted(item.func) == "given"]
+    return {word.arg for call in calls for word in call.keywords if word.arg and loaded_names(word.value) & names}
 
 
 def _not_none_subject(test: ast.expr) -> ast.expr | None:

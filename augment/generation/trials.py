@@ -12,7 +12,7 @@ from pathlib import Path
 
 from augment.execution import audit_mutants, plan_orders
 from augment.exploring import Exploration, Explored, Scenario
-from augment.generation.paths import conftest_files, trial_file
+from augment.generation.paths import conftest_files, trial_conftest, trial_file
 from augment.mutants import Mutant, MutantVerdict
 from augment.records import (
     Candidate,
@@ -243,7 +243,9 @@ class TrialRunner:
         if not candidates or self.superseded or self._should_stop():
             return BatchTrial({}, {}, {})
         files = {trial_file(self._output, candidate.id): candidate.source for candidate in candidates}
-        result = self._batch({**self._conftest, **files}, tuple(files), variation, len(files))
+        seed = None if variation.coverage else variation.hash_seed
+        conftest = trial_conftest(self._conftest, self._output, files, seed)
+        result = self._batch({**conftest, **files}, tuple(files), variation, len(files))
         trials = {candidate.id: self._trial(candidate, result) for candidate in candidates}
         imports, possible = result.coverage.imports, result.coverage.possible
         for part in self._again(candidates, trials, result, variation, splits):

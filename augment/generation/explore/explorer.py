@@ -18,7 +18,7 @@ from augment.generation.explore.pick import Known, Pick, pick
 from augment.generation.explore.sketch import Sketch, opened, scenario_of
 from augment.generation.explore.state import is_worth_stating, stated
 from augment.generation.explore.vary import varied
-from augment.generation.explore.words import words_of
+from augment.generation.explore.words import words_in, words_of
 from augment.generation.generator import Generator
 from augment.generation.ledger import Ledger
 from augment.generation.mutant_book import MutantBook
@@ -76,7 +76,7 @@ class Explorer:
     """Explores the targets of one module.
 
     ``seeds`` is the deterministic generator that proposes first calls (None where it is switched off). ``guided``
-    says whether what showed something new is varied.
+    says whether what showed something new is varied; ``source`` is the module's, for the words in it.
     """
 
     def __init__(
@@ -89,11 +89,13 @@ class Explorer:
         seed: int,
         *,
         guided: bool = True,
+        source: str = "",
     ) -> None:
         self._runner = runner
         self._ledger = ledger
         self._book = book
         self._guided = guided
+        self._around = words_in(source)
         self._seed = seed
         self._rng = random.Random(seed)
         self._seen: set[str] = set()
@@ -203,7 +205,7 @@ class Explorer:
             return own
         own_id = found.context.target.id
         outputs = [text for target, shown in self._outputs.items() if target != own_id for text in shown]
-        words = words_of(found.context, [known.sketch.source for known in found.pool[-20:]], outputs)
+        words = words_of(found.context, [known.sketch.source for known in found.pool[-20:]], outputs, self._around)
         for _ in range(count * _TRIES):
             if len(own) >= count:
                 break

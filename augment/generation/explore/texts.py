@@ -101,7 +101,10 @@ def _indent_line(text: str, words: Sequence[str], rng: random.Random) -> str:
 
 def _insert_line(text: str, words: Sequence[str], rng: random.Random) -> str:
     lines = text.split("\n")
-    lines.insert(rng.randrange(len(lines) + 1), rng.choice(("", _piece(words, rng), "    " + _piece(words, rng))))
+    lines.insert(
+        rng.randrange(len(lines) + 1),
+        rng.choice(("", _piece(words, rng), "    " + _piece(words, rng), _piece(words, rng) + ":")),
+    )
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ from augment.generation.explore.vary import Words
 
 _MOST = 60
 _LONGEST = 40
-_MOST_TEXTS = 260
+_MOST_TEXTS = 300
 
 
 COMMON = (
@@ -36,9 +36,25 @@ COMMON = (
 """Texts of the forms that code often asks for."""
 
 
-def words_of(context: TargetContext, sketches: Iterable[str], outputs: Iterable[str] = ()) -> Words:
-    """Texts, numbers and values from the target's source and literals, from the ``sketches`` of it, and the literals
-    that calls nearby gave, ``outputs``.
+def words_in(source: str) -> tuple[str, ...]:
+    """The texts that a module's code holds, docstrings aside: names of sections, keys, messages."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return ()
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            found |= dict.fromkeys(_parts(node.value))
+    return tuple(found)[:_MOST_TEXTS]
+
+
+def words_of(
+    context: TargetContext, sketches: Iterable[str], outputs: Iterable[str] = (), around: Iterable[str] = ()
+) -> Words:
+    """Texts, numbers and values from the target's source and literals, from the ``sketches`` of it, from the module
+    ``around`` it, and the literals that calls nearby gave, ``outputs``.
     """
     texts: dict[str, None] = {}
     numbers: dict[float, None] = {}
@@ -53,7 +69,7 @@ def words_of(context: TargetContext, sketches: Iterable[str], outputs: Iterable[
                     if len(text) <= _MOST and _is_literal(argument):
                         values[text] = None
                         _note(ast.literal_eval(argument), texts, numbers)
-    texts |= {text: None for text in COMMON if text not in texts}
+    texts |= {text: None for text in (*around, *COMMON) if text not in texts}
     return Words(tuple(texts)[:_MOST_TEXTS], tuple(numbers)[:60], tuple(values)[-120:], tuple(outputs))
 
 
