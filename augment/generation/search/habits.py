@@ -58,7 +58,8 @@ class Habits:
             returns=any(isinstance(node, ast.Return) and node.value is not None for node in own),
             yields=any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own) and not manages,
             manages=manages,
-            prints=any(use.means in ("builtins.print", "sys.stdout.write") for use in context.outside.uses),
+            prints=any(isinstance(node, ast.Name) and node.id == "print" for node in nodes)
+            or any(use.means in ("builtins.print", "sys.stdout.write") for use in context.outside.uses),
             mutates_self="self" in _changed(nodes),
             changes=frozenset(_changed(nodes) & {item.name for item in context.parameters}),
             catches=tuple(dict.fromkeys(name for node in nodes for name in _caught(node))),

@@ -50,6 +50,7 @@ def test_values_given_to_names_and_stand_ins_are_varied_too() -> None:
     source = f"def test_it(monkeypatch):\n{setup}    assert f() == ...\n"
     found = variations(source)
     assert any("now = 1709209800.0" not in text for text in found)
+    assert all("monkeypatch.setenv('MODE', " in text for text in found)
     assert any("'live'" not in text and "now = 1709209800.0" in text for text in found)
 
 
