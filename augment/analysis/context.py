@@ -13,7 +13,9 @@ from augment.analysis.facts import Found, ModuleFacts, ProjectFacts, is_protocol
 from augment.analysis.flows import FlowFinder
 from augment.analysis.model import Callee, CallForm, Parameter, ProjectType, TargetContext
 from augment.analysis.neighbours import Neighbours
+from augment.analysis.outside import main_guard_of, outside_of, overloads_of
 from augment.analysis.signatures import (
+    annotated_by,
     constructor_of,
     first_paragraph,
     parameters_of,
@@ -85,7 +87,7 @@ class ContextBuilder:
             raise ProjectError(f"{target.id} is not in {target.file} any more. Save the file, or rescan the project.")
         found = Found(facts, item)
         node, owner = item.node, self._owner(found)
-        parameters = self._parameters(found)
+        parameters = self._parameters(found, owner)
         local = types_reached(self._facts, found, parameters)
         if owner:
             local |= types_reached(self._facts, owner, [Parameter("", owner.item.qualname)])
@@ -117,6 +119,8 @@ class ContextBuilder:
             owner=type_of(self._facts, owner, owner.item.qualname) if owner else self._own_type(found),
             types=tuple(local.values()),
             example_calls=self._examples.calls(target, found),
+            outside=outside_of(self._facts, found, owner),
+            main_guard=main_guard_of(facts, target.qualname),
             neighbours=self._neighbours.of(found, owner),
         )
 
@@ -131,12 +135,13 @@ class ContextBuilder:
         is_class = isinstance(found.item.node, ast.ClassDef)
         return type_of(self._facts, found, found.item.qualname) if is_class else None
 
-    def _parameters(self, found: Found) -> tuple[Parameter, ...]:
+    def _parameters(self, found: Found, owner: Found | None) -> tuple[Parameter, ...]:
         node = found.item.node
         if isinstance(node, ast.ClassDef):
             return constructor_of(self._facts, found)
         bound = found.item.owner is not None and "staticmethod" not in decorator_names(node)
-        return parameters_of(node, bound=bound)
+        declared = [parameters_of(item, bound=bound) for item in overloads_of(found.facts, found, owner)]
+        return annotated_by(parameters_of(node, bound=bound), declared)
 
     def _concrete(self, found: Found | None) -> tuple[str, ...]:
         if found is None or not (self._facts.abstract_methods(found) or is_protocol(found.item.node)):

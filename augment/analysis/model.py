@@ -68,7 +68,8 @@ class ProjectType:
     """A class of the project (or a type alias) that annotations name, and what its constructor takes.
 
     ``members`` are an enum's members, ``concrete`` the ids of an abstract class's concrete subclasses, ``alias`` the
-    annotation text that a type alias stands for. ``name`` is how the annotation spells it. ``checks`` is the source of
+    annotation text that a type alias stands for. ``name`` is how the annotation spells it. ``abstract`` are the methods
+    that an abstract class lacks, ``skeleton`` its text without bodies ('' for others). ``checks`` is the source of
     ``__init__`` and ``__post_init__``, which say what the constructor refuses.
     """
 
@@ -80,6 +81,8 @@ class ProjectType:
     members: tuple[str, ...] = ()
     concrete: tuple[str, ...] = ()
     alias: str = ""
+    skeleton: str = ""
+    abstract: tuple[str, ...] = ()
     checks: str = ""
 
 
@@ -92,6 +95,42 @@ class CallForm(StrEnum):
     STATIC_METHOD = "static method"
     PROPERTY = "property"
     CLASS = "class"
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideUse:
+    """A name from outside the project, as a function uses it.
+
+    ``module`` is the project's module and ``name`` how it is spelled there; ``means`` is the absolute name
+    (``os.environ.get``, ``builtins.open``; ``.read`` for a method of something unknown). ``text`` is the call,
+    subscript or comparison that it stands in, ``around`` the one around that. ``by_module``: the module of the name was
+    imported whole, so that the name is looked up in it at every use.
+    """
+
+    module: str
+    name: str
+    means: str
+    text: str = ""
+    around: str = ""
+    by_module: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateUse:
+    """A variable of a module or attribute of a class that a function changes; ``value`` is what it was given first."""
+
+    module: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a target, and what it calls, uses beyond arguments; ``caches`` are ids of functions that keep results."""
+
+    uses: tuple[OutsideUse, ...] = ()
+    state: tuple[StateUse, ...] = ()
+    caches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +162,8 @@ class TargetContext:
     signature reaches, constructors of constructors included; ``owner`` is the class of a method.
     ``example_calls`` are calls of the target found in the project, with literal arguments only. ``flows`` are the ways
     through the project that pass the target. ``neighbours`` are the functions beside the target: its class's methods,
-    its module's and its package's public functions.
+    its module's and its package's public functions. ``main_guard`` is what stands under ``if __name__ == "__main__"``
+    where that calls the target.
     """
 
     target: Target
@@ -151,6 +191,8 @@ class TargetContext:
     owner: ProjectType | None = None
     types: tuple[ProjectType, ...] = ()
     example_calls: tuple[str, ...] = ()
+    outside: Outside = Outside()
+    main_guard: str = ""
     flows: tuple[Flow, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from augment.analysis.facts import Found, ProjectFacts, is_protocol, methods_of
 from augment.analysis.model import Parameter, ParameterKind, ProjectType, TypeKind
@@ -37,6 +38,21 @@ def parameters_of(node: Function, *, bound: bool) -> tuple[Parameter, ...]:
     if args.kwarg:
         found.append(_parameter(args.kwarg, None, ParameterKind.VAR_KEYWORD))
     return tuple(found)
+
+
+def annotated_by(
+    parameters: tuple[Parameter, ...], overloads: Iterable[tuple[Parameter, ...]]
+) -> tuple[Parameter, ...]:
+    """``parameters``, those without an annotation with all that the ``overloads`` give them."""
+    found: dict[str, dict[str, None]] = {}
+    for overload in overloads:
+        for parameter in overload:
+            if parameter.annotation:
+                found.setdefault(parameter.name, {})[parameter.annotation] = None
+    return tuple(
+        item if item.annotation or item.name not in found else replace(item, annotation=" | ".join(found[item.name]))
+        for item in parameters
+    )
 
 
 def signature_of(node: Function | ast.ClassDef, name: str = "") -> str:
@@ -90,7 +106,7 @@ def type_of(facts: ProjectFacts, found: Found, name: str) -> ProjectType:
         kind = TypeKind.TYPED_DICT
     elif facts.abstract_methods(found) or is_protocol(node):
         kind = TypeKind.ABSTRACT
-    concrete = facts.concrete_subclasses(found) if kind is TypeKind.ABSTRACT else ()
+    is_abstract = kind is TypeKind.ABSTRACT
     return ProjectType(
         name,
         found.facts.module,
@@ -98,7 +114,9 @@ def type_of(facts: ProjectFacts, found: Found, name: str) -> ProjectType:
         kind,
         constructor_of(facts, found),
         members,
-        concrete,
+        concrete=facts.concrete_subclasses(found) if is_abstract else (),
+        skeleton=skeleton_of(found) if is_abstract else "",
+        abstract=facts.abstract_methods(found) if is_abstract else (),
         checks="\n\n".join(_checks_of(line)),
     )
 

@@ -38,6 +38,8 @@ GATE_RUNS = 5
 DOCTEST = "doctest"
 THIRD_SEED, FOURTH_SEED = 2, 3
 """Hash seeds beside those of the first runs. There are four in all, since each needs a warm process of its own."""
+FAR_ZONE = "Pacific/Kiritimati"
+"""Fourteen hours before UTC: what depends on the machine's own time zone shows there."""
 _DETAIL = 600
 _MUTANTS_EACH = 24
 """Changes of its target that a test which kills nothing new is held against."""
@@ -347,7 +349,7 @@ class Judge:
             return [Proven(item.candidate, gain, 1) for item, gain in chosen]
         together = [
             (candidates, Variation(repeat=2, hash_seed=SECOND_SEED)),
-            (candidates, Variation(hash_seed=THIRD_SEED, shuffle_seed=1)),
+            (candidates, Variation(hash_seed=THIRD_SEED, shuffle_seed=1, time_zone=FAR_ZONE)),
             (candidates, Variation(hash_seed=FOURTH_SEED, shuffle_seed=2)),
         ]
         alone = [

@@ -34,6 +34,9 @@ _DANGEROUS_CALLS = frozenset(
 _DANGEROUS_MODULES = frozenset({"subprocess", "socket", "requests", "urllib", "httpx", "ctypes", "multiprocessing"})
 
 
+_EFFECT_FIXTURES = frozenset({"capsys", "capfd", "caplog", "tmp_path", "tmpdir"})
+
+
 class StaticGate(Protocol):
     """A gate that needs nothing but the text of the candidate."""
 
@@ -136,8 +139,11 @@ class _Flow:
         project.add(context.target.module.split(".")[0])
         self._function = function
         self._code = _names_from(tree, project) | (set(parameter_names(function)) & set(context.fixtures))
+        if _runs_module(function, project):
+            self._code.add("runpy")
         self._code |= _drawn_from(function, self._code)
         self._derived = set(self._code)
+        self._effects = _places_of_effects(function)
         self._made: dict[str, ast.Call] = {}
 
     def claims(self) -> list[str]:
@@ -153,6 +159,7 @@ class _Flow:
         return found
 
     def _follow(self, statement: ast.stmt) -> None:
+        self._derived |= self._traces(statement)
         value = getattr(statement, "value", None)
         if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) and isinstance(value, ast.expr):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
@@ -168,6 +175,15 @@ class _Flow:
         elif isinstance(statement, ast.Expr) and loaded_names(statement) & self._derived:
             # A call may change what it is given: ``fill(basket)`` makes the basket worth asserting on.
             self._derived |= {arg.id for arg in _arguments(statement.value) if isinstance(arg, ast.Name)}
+
+    def _traces(self, statement: ast.stmt) -> set[str]:
+        """Names of what project code that is called in the statement may have changed: its arguments, and the world."""
+        if isinstance(statement, FunctionNode | ast.ClassDef):
+            return set()
+        calls = [item for item in ast.walk(statement) if isinstance(item, ast.Call) and loaded_names(item) & self._code]
+        given = {arg.id for call in calls for arg in _arguments(call) if isinstance(arg, ast.Name)}
+        sets = isinstance(statement, ast.Assign | ast.Delete | ast.AugAssign) and loaded_names(statement) & self._code
+        return given | self._effects if calls or sets else set()
 
     def _follow_with(self, statement: ast.With | ast.AsyncWith) -> None:
         for item in statement.items:
@@ -217,6 +233,29 @@ class _Flow:
             return "that anything is raised"
         used = set().union(*(loaded_names(item) for item in statement.body))
         return "behaviour" if used & self._derived else "constants"
+
+
+def _places_of_effects(function: FunctionNode) -> set[str]:
+    """Where a call leaves its traces: captured output, the temporary folder, and what stand-ins in the test note down.
+
+    Names that are set inside ``with`` and ``try`` blocks tell how far the block went.
+    """
+    found = set(parameter_names(function)) & _EFFECT_FIXTURES
+    for item in ast.walk(function):
+        if isinstance(item, ast.Attribute) and item.attr == "append" and isinstance(item.value, ast.Name):
+            found.add(item.value.id)
+        elif isinstance(item, ast.With | ast.Try):
+            inner = (part for part in own_statements(item.body) if isinstance(part, ast.Assign))
+            found |= {target.id for part in inner for target in part.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _runs_module(function: FunctionNode, project: set[str]) -> bool:
+    """Whether the test runs a module of the project as a script."""
+    calls = (item for item in ast.walk(function) if isinstance(item, ast.Call))
+    runs = (call for call in calls if dotted(call.func) in ("runpy.run_module", "runpy.run_path") and call.args)
+    modules = (call.args[0].value for call in runs if isinstance(call.args[0], ast.Constant))
+    return any(isinstance(module, str) and module.split(".")[0] in project for module in modules)
 
 
 def _with_inner(body: list[ast.stmt]) -> list[ast.stmt]:

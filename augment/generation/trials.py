@@ -79,6 +79,7 @@ class Variation:
     hash_seed: int | None = 0
     shuffle_seed: int | None = None
     coverage: bool = False
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,7 @@ class TrialRunner:
                 repeat=variation.repeat,
                 hash_seed=variation.hash_seed,
                 shuffle_seed=variation.shuffle_seed,
+                time_zone=variation.time_zone,
                 limits=Limits(wall_s=wall, test_s=self._test_wall_s, memory_bytes=2 * 2**30),
                 explore=explore,
             )

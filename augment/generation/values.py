@@ -6,6 +6,7 @@ import ast
 import datetime
 import math
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ from augment.seams import Observation
 MAX_VALUE_CHARS = 300
 """Longer values make unreadable tests and are not kept."""
 _VARIES = re.compile(r"0x[0-9a-fA-F]{6,}|(?:^|['\" ])/(?:tmp|home|root|var|work|Users|private)/")
+
+
+_LONG_NUMBER = re.compile(r"(?<![\d.])\d{10,19}(?!\d)")
+_THESE_DAYS_S = 3 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def _agreed(reprs: Sequence[str]) -> tuple[Any] | None:
 
 def tells_of_this_machine(text: str) -> bool:
     """Whether a literal carries an address, a path of this machine or today's date, which no rerun here would show."""
-    return bool(_VARIES.search(text)) or _is_today(text)
+    return bool(_VARIES.search(text)) or _is_today(text) or _is_now(text)
 
 
 def _is_today(text: str) -> bool:
@@ -73,6 +78,16 @@ def _is_today(text: str) -> bool:
     now = datetime.datetime.now(datetime.UTC)
     days = [now + datetime.timedelta(days=shift) for shift in (-1, 0, 1)]
     return any(day.strftime("%Y-%m-%d") in text or day.strftime("%d/%m/%Y") in text for day in days)
+
+
+def _is_now(text: str) -> bool:
+    """Whether a number is the time of these days, in seconds, milliseconds or finer since the epoch."""
+    now = time.time()
+    for whole in _LONG_NUMBER.findall(text):
+        seconds = int(whole) / 10 ** (len(whole) - 10)
+        if (len(whole) - 10) % 3 == 0 and abs(seconds - now) < _THESE_DAYS_S:
+            return True
+    return False
 
 
 def describe(subject: ast.expr, seen: Seen) -> Described | None:
@@ -83,17 +98,42 @@ def describe(subject: ast.expr, seen: Seen) -> Described | None:
 
 
 def literal_assertions(subject: ast.expr, value: Any) -> Described | None:
-    """The assertion that ``subject`` equals a literal value; None where floats lie too deep for ``pytest.approx``."""
+    """The assertion that ``subject`` equals a literal value; None where floats lie in a set."""
     if value is None or isinstance(value, bool):
         return Described((ast.Assert(ast.Compare(subject, [ast.Is()], [ast.Constant(value)]), None),))
     expected = ast.parse(stable_repr(value), mode="eval").body
     if not _has_floats(value):
         return Described((_equals(subject, expected),))
     flat = isinstance(value, float) or not any(isinstance(item, list | tuple | dict | set) for item in _items(value))
-    if not flat or isinstance(value, set | frozenset):
+    if flat and not isinstance(value, set | frozenset):
+        return Described((_equals(subject, _approx(expected)),), approximate=True)
+    near = _near(value)
+    return Described((_equals(subject, near),), approximate=True) if near is not None else None
+
+
+def _approx(expected: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(ast.Name("pytest", ast.Load()), "approx", ast.Load()), [expected], [])
+
+
+def _near(value: Any) -> ast.expr | None:
+    """A nested value with each float in ``pytest.approx``, which takes no nested ones; None for floats in sets."""
+    if not _has_floats(value):
+        return ast.parse(stable_repr(value), mode="eval").body
+    if isinstance(value, float):
+        return _approx(ast.Constant(value))
+    if isinstance(value, dict) and not any(_has_floats(key) for key in value):
+        items = _all_near(list(value.values()))
+        return None if items is None else ast.Dict([_near(key) for key in value], items)
+    items = _all_near(value) if isinstance(value, list | tuple) else None
+    if items is None:
         return None
-    approx = ast.Call(ast.Attribute(ast.Name("pytest", ast.Load()), "approx", ast.Load()), [expected], [])
-    return Described((_equals(subject, approx),), approximate=True)
+    return ast.List(items, ast.Load()) if isinstance(value, list) else ast.Tuple(items, ast.Load())
+
+
+def _all_near(values: Sequence[Any]) -> list[ast.expr] | None:
+    found = [_near(value) for value in values]
+    kept = [item for item in found if item is not None]
+    return kept if len(kept) == len(found) else None
 
 
 def _parts(subject: ast.expr, seen: Seen) -> Described | None:

@@ -303,8 +303,9 @@ class Program:
         line, ours, last = 0, False, False
         entry = error.__traceback__
         while entry is not None:
-            name = entry.tb_frame.f_code.co_filename
-            if name == self._file:
+            code = entry.tb_frame.f_code
+            name = code.co_filename
+            if code is self._function.__code__:
                 line, ours = entry.tb_lineno, False
             last = is_ours(name)
             ours = ours or last

@@ -1,18 +1,22 @@
-# Stays valid for Python 3.9.
+# Paths stay plain strings here, and the file stays valid for Python 3.9.
+# ruff: noqa: PTH117, S112
 """What can be asserted of a value: a list of (path, literal), the most telling first.
 
 A path is an expression with ``{}`` in the place of the value. Project objects are looked into: public attributes and
-properties, items, lengths. What has no stable literal (functions, addresses, floats that are not finite) is left out.
+properties, items, lengths. What has no stable literal (functions, addresses) is left out, and looking never ends a
+scenario: code of the project that raises while it is looked at says nothing.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
 import itertools
+import math
 import os
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 MOST_LEAVES = 40
@@ -25,6 +29,9 @@ _ITERATED = 20
 _PLAIN = (type(None), bool, int, str, bytes, complex)
 _BY_TEXT = frozenset(["datetime", "decimal", "fractions", "uuid", "pathlib", "ipaddress", "zoneinfo"])
 """Modules of the standard library whose values are known by what ``str`` says."""
+_PANDAS_TEXT = frozenset(["Timestamp", "Timedelta", "NaTType", "NAType", "Period", "Interval"])
+_MAPPINGS = frozenset(["defaultdict", "OrderedDict", "Counter", "ChainMap", "UserDict", "mappingproxy"])
+_SEQUENCES = frozenset(["deque", "UserList", "range", "dict_keys", "dict_values", "dict_items", "array"])
 
 Leaves = list[tuple[str, str]]
 
@@ -43,24 +50,47 @@ def stated(value: Any) -> str:
     kind = type(value)
     if kind in _PLAIN:
         return repr(value)
-    if kind is float:
-        return _float(value)
-    if kind is list:
-        return "[" + ", ".join([stated(item) for item in value]) + "]"
-    if kind is tuple:
-        inner = ", ".join([stated(item) for item in value])
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if kind is dict:
-        return "{" + ", ".join([stated(key) + ": " + stated(item) for key, item in value.items()]) + "}"
-    if kind is set and value:
-        return "{" + ", ".join(sorted([stated(item) for item in value])) + "}"
-    raise NotPlainError(kind.__name__)
+    writer = _LITERALS.get(kind)
+    if writer is None:
+        raise NotPlainError(kind.__name__)
+    return writer(value)
 
 
 def _float(value: float) -> str:
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise NotPlainError("float")
     return repr(value)
+
+
+def _list(value: Any) -> str:
+    return "[" + ", ".join([stated(item) for item in value]) + "]"
+
+
+def _tuple(value: Any) -> str:
+    inner = ", ".join([stated(item) for item in value])
+    return f"({inner},)" if len(value) == 1 else f"({inner})"
+
+
+def _dict(value: Any) -> str:
+    return "{" + ", ".join([stated(key) + ": " + stated(item) for key, item in value.items()]) + "}"
+
+
+def _set(value: Any) -> str:
+    if not value:
+        raise NotPlainError("set")  # `set()` is a call, no literal
+    return "{" + ", ".join(sorted([stated(item) for item in value])) + "}"
+
+
+_LITERALS = {
+    float: _float,
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+    set: _set,
+}  # type: dict[type, Callable[[Any], str]]
+
+
+# --------------------------------------------------------------------------- parts
 
 
 def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -85,63 +115,22 @@ def _long(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _parts(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    """What is no literal: by what stands for it, or by its type, length, items, attributes and text."""
+    for looker in _LOOKERS:
+        found = looker(value, path, depth)
+        if found is not None:
+            yield from found
+            return
     kind = type(value)
-    converted = _converted(value, path)
-    if converted is not None:
-        yield from _leaves(converted[1], converted[0], depth - 1) if depth > 0 else ()
-        return
-    if kind is float:
-        return
-    if isinstance(value, type):
-        yield path + ".__name__", repr(value.__name__)
-        return
-    if callable(value) and isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
-        yield f"callable({path})", "True"
-        return
     yield f"type({path}).__name__", repr(kind.__name__)
     if depth <= 0:
         return
-    if isinstance(value, (list, tuple, dict, set, frozenset)) or _has_len(kind):
+    if hasattr(kind, "__len__"):
         yield from _length(value, path)
     if isinstance(value, (list, tuple, dict)):
         yield from _items(value, path, depth - 1)
     yield from _attributes(value, path, depth - 1)
     yield from _as_text(value, path)
-
-
-def _converted(value: Any, path: str) -> tuple[str, Any] | None:
-    """A plain value that says what ``value`` is, and the path to it."""
-    kind = type(value)
-    if isinstance(value, enum.Enum):
-        return path + ".name", value.name
-    module = kind.__module__.partition(".")[0]
-    if module == "numpy" and hasattr(value, "tolist"):
-        return path + ".tolist()", value.tolist()
-    if module == "pandas" and hasattr(value, "to_dict"):
-        return path + ".to_dict()", value.to_dict()
-    if module in _BY_TEXT:
-        return f"str({path})", str(value)
-    if kind is frozenset or (kind is set and not value):
-        return f"sorted({path}, key=repr)", sorted(value, key=repr)
-    if kind in (range, bytearray) or kind.__module__ == "collections":
-        how = {"bytearray": "bytes", "defaultdict": "dict", "OrderedDict": "dict", "Counter": "dict"}
-        name = how.get(kind.__name__, "list")
-        return f"{name}({path})", {"bytes": bytes, "dict": dict, "list": list}[name](value)
-    if isinstance(value, BaseException):
-        return f"str({path})", str(value)
-    if kind.__name__ == "Pattern":
-        return path + ".pattern", value.pattern
-    if kind.__name__ == "Match":
-        return path + ".group()", value.group()
-    if hasattr(kind, "__next__") and iter(value) is value:
-        return f"list(itertools.islice({path}, {_ITERATED}))", list(itertools.islice(value, _ITERATED))
-    if kind.__name__ in ("dict_keys", "dict_values", "dict_items"):
-        return f"list({path})", list(value)
-    return None
-
-
-def _has_len(kind: Any) -> bool:
-    return hasattr(kind, "__len__")
 
 
 def _length(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -155,19 +144,14 @@ def _items(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key in list(value)[:_ITEMS]:
             if type(key) in (str, int):
-                yield from _leaves(value[key], f"{path}[{key!r}]".replace("{}", "{}"), depth)
+                yield from _leaves(value[key], f"{path}[{key!r}]", depth)
     elif isinstance(value, (list, tuple)):
         for index in range(min(len(value), _ITEMS)):
             yield from _leaves(value[index], f"{path}[{index}]", depth)
 
 
 def _attributes(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    names = [name for name in getattr(value, "__dict__", ()) if isinstance(name, str)]
-    for owner in type(value).__mro__:
-        slots = owner.__dict__.get("__slots__", ())
-        names += [slots] if isinstance(slots, str) else list(slots)
-        names += [name for name, kept in vars(owner).items() if isinstance(kept, property)]
-    for name in list(dict.fromkeys(name for name in names if not name.startswith("_")))[:_ATTRIBUTES]:
+    for name in _attribute_names(value)[:_ATTRIBUTES]:
         try:
             found = getattr(value, name)
         except Exception:  # noqa: BLE001 - a property of the project's may raise anything: then it says nothing
@@ -176,9 +160,30 @@ def _attributes(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
             yield from _leaves(found, f"{path}.{name}", depth)
 
 
+def _attribute_names(value: Any) -> list[str]:
+    """Public attributes: of the object, in slots, and those that its classes compute (not those of pydantic itself)."""
+    names = [name for name in getattr(value, "__dict__", ()) if isinstance(name, str)]
+    for owner in type(value).__mro__:
+        if owner.__module__.partition(".")[0] == "pydantic":
+            continue
+        slots = owner.__dict__.get("__slots__", ())
+        names += [slots] if isinstance(slots, str) else list(slots)
+        names += [name for name, kept in vars(owner).items() if _computes(kept)]
+    return list(dict.fromkeys(name for name in names if not name.startswith("_")))
+
+
+def _computes(kept: Any) -> bool:
+    """Whether what a class holds under a name computes an attribute: a property, or a descriptor written in Python."""
+    if isinstance(kept, (property, functools.cached_property)):
+        return True
+    getter = getattr(type(kept), "__get__", None)
+    return isinstance(getter, types.FunctionType) and hasattr(type(kept), "__set__")
+
+
 def _as_text(value: Any, path: str) -> Iterator[tuple[str, str]]:
     """What the project's own ``__str__`` or ``__repr__`` says."""
-    how = type(value).__str__ if type(value).__str__ is not object.__str__ else type(value).__repr__
+    kind = type(value)  # type: Any
+    how = kind.__str__ if kind.__str__ is not object.__str__ else kind.__repr__
     if how is object.__repr__ or not isinstance(how, types.FunctionType) or how.__code__.co_filename.startswith("<"):
         return
     if not os.path.isabs(how.__code__.co_filename):
@@ -189,3 +194,164 @@ def _as_text(value: Any, path: str) -> Iterator[tuple[str, str]]:
         return
     if len(text) <= MOST_CHARACTERS:
         yield f"str({path})", repr(text)
+
+
+# --------------------------------------------------------------------------- what stands for a value
+
+
+def _plain_form(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """By a plain value that says what it is: the name of an enum's member, the list of an array."""
+    conversion = next((item for item in _CONVERSIONS if item[0](value)), None)
+    if conversion is None:
+        return None
+    _, template, convert = conversion
+    if depth <= 0:
+        return iter(())
+    try:
+        plain = convert(value)
+    except Exception:  # noqa: BLE001 - converting runs the project's code, which may raise anything: it says nothing then
+        return iter(())
+    return _leaves(plain, template.replace("{}", path), depth - 1)
+
+
+def _with_shape(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """An array, by its numbers; by its shape where those are none or many."""
+    if _package(value) != "numpy" or not hasattr(value, "tolist") or not getattr(value, "shape", ()):
+        return None
+    numbers = _leaves(value.tolist(), f"{path}.tolist()", depth)
+    size = 1
+    for length in value.shape:
+        size *= length
+    # A few numbers in their brackets say what the shape says.
+    shape = [] if 0 < size <= _ITERATED else [(f"{path}.shape", repr(tuple(value.shape)))]
+    return itertools.chain(numbers, shape)
+
+
+def _frame(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """A table or column of pandas, by its values, the names of its columns and its shape."""
+    if _package(value) != "pandas" or not hasattr(value, "to_dict"):
+        return None
+    values = _leaves(value.to_dict(), f"{path}.to_dict()", depth)
+    names = _leaves(list(value.columns), f"list({path}.columns)", depth) if hasattr(value, "columns") else iter(())
+    shape = [] if 0 < len(value) <= _ITEMS else [(f"{path}.shape", repr(tuple(value.shape)))]
+    return itertools.chain(values, names if shape else (), shape)
+
+
+def _model(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """A model of pydantic, by its fields as they are dumped, and what it computes."""
+    dump = getattr(type(value), "model_dump", None)
+    if dump is None or not any(_module(owner) == "pydantic" for owner in type(value).__mro__):
+        return None
+    fields = value.model_dump()
+    try:
+        stated(fields)
+    except (NotPlainError, RecursionError):
+        return None
+    kind = (f"type({path}).__name__", repr(type(value).__name__))
+    own = (name for name in _attribute_names(value) if name not in fields)
+    computed = (leaf for name in own for leaf in _leaves(getattr(value, name, None), f"{path}.{name}", depth - 1))
+    return itertools.chain([kind], _leaves(fields, f"{path}.model_dump()", depth), computed)
+
+
+def _error(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    if not isinstance(value, BaseException):
+        return None
+    kind = (f"type({path}).__name__", repr(type(value).__name__))
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - the project's own __str__ may raise anything: then it says nothing
+        return iter([kind])
+    return itertools.chain([kind], _leaves(text, f"str({path})", depth))
+
+
+def _endless(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """What would be used up or left open: a coroutine is closed, so that nothing complains of it, and says nothing."""
+    if isinstance(value, types.CoroutineType):
+        value.close()
+        return iter(())
+    if isinstance(value, types.AsyncGeneratorType):
+        return iter(())
+    return None
+
+
+def _class(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """A class, by its name and the plain values that it holds."""
+    if not isinstance(value, type):
+        return None
+    held = {name: kept for name, kept in vars(value).items() if not name.startswith("_") and type(kept) in _PLAIN}
+    shown = (leaf for name, kept in held.items() for leaf in _leaves(kept, f"{path}.{name}", 0))
+    return itertools.chain([(path + ".__name__", repr(value.__name__))], shown if depth > 0 else ())
+
+
+def _function(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]] | None:
+    """A function, by being one, and by the plain values that were attached to it."""
+    if not isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return None
+    held = {name: kept for name, kept in getattr(value, "__dict__", {}).items() if not name.startswith("_")}
+    shown = (leaf for name, kept in held.items() for leaf in _leaves(kept, f"{path}.{name}", depth - 1))
+    return itertools.chain([(f"callable({path})", "True")], shown if depth > 0 else ())
+
+
+def _module(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _package(value: Any) -> str:
+    return _module(type(value))
+
+
+def _is_named(names: frozenset[str], *packages: str) -> Callable[[Any], bool]:
+    return lambda value: type(value).__name__ in names and _package(value) in packages
+
+
+def _is_iterator(value: Any) -> bool:
+    return hasattr(type(value), "__next__") and hasattr(type(value), "__iter__") and iter(value) is value
+
+
+def _is_subclass_of(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kinds) and type(value) not in kinds
+
+
+_CONVERSIONS = (
+    (lambda value: isinstance(value, enum.Flag), "{}.value", lambda value: value.value),
+    (lambda value: isinstance(value, enum.Enum), "{}.name", lambda value: value.name),
+    (lambda value: type(value) is float, "str({})", str),
+    (
+        lambda value: _package(value) == "numpy" and hasattr(value, "tolist"),
+        "{}.tolist()",
+        lambda value: value.tolist(),
+    ),
+    (_is_named(_PANDAS_TEXT, "pandas"), "str({})", str),
+    (
+        lambda value: _package(value) == "pandas" and hasattr(value, "tolist"),
+        "{}.tolist()",
+        lambda value: value.tolist(),
+    ),
+    (lambda value: _package(value) in _BY_TEXT, "str({})", str),
+    (lambda value: type(value) in (set, frozenset), "sorted({}, key=repr)", lambda value: sorted(value, key=repr)),
+    (lambda value: type(value) in (bytearray, memoryview), "bytes({})", bytes),
+    (_is_named(_MAPPINGS, "collections", "builtins"), "dict({})", dict),
+    (_is_named(_SEQUENCES, "collections", "builtins", "array"), "list({})", list),
+    (_is_named(frozenset(["StringIO", "BytesIO"]), "_io"), "{}.getvalue()", lambda value: value.getvalue()),
+    (_is_named(frozenset(["Pattern"]), "re"), "{}.pattern", lambda value: value.pattern),
+    (_is_named(frozenset(["Match"]), "re"), "{}.group()", lambda value: value.group()),
+    (
+        _is_iterator,
+        f"list(itertools.islice({{}}, {_ITERATED}))",
+        lambda value: list(itertools.islice(value, _ITERATED)),
+    ),
+    (lambda value: isinstance(value, tuple) and hasattr(value, "_fields"), "tuple({})", tuple),
+    (_is_subclass_of(str), "str({})", str.__str__),
+    (_is_subclass_of(int), "int({})", int),
+)  # type: tuple[tuple[Callable[[Any], bool], str, Callable[[Any], Any]], ...]
+"""Which values, the path to what stands for them, and how that is made. The first that fits counts."""
+_LOOKERS = (
+    _endless,
+    _error,
+    _class,
+    _function,
+    _with_shape,
+    _frame,
+    _model,
+    _plain_form,
+)  # type: tuple[Callable[[Any, str, int], Iterator[tuple[str, str]] | None], ...]

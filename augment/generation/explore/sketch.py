@@ -50,9 +50,11 @@ def opened(source: str, watch: str = "") -> str | None:
     except (SyntaxError, ValueError, RecursionError):
         return None
     function = single_test(tree)
+    if isinstance(function, ast.AsyncFunctionDef) and function in tree.body:
+        function = _synchronous(tree, function)
     if not isinstance(function, ast.FunctionDef) or function not in tree.body or function.decorator_list:
         return None
-    if not set(_parameters(function)) <= set(FIXTURES):
+    if not set(_parameters(function)) <= set(FIXTURES) or _runs_module(function):
         return None
     function.body = _open_block(function.body)
     if watch and _assigns(function.body, watch) and not _looks_at(function, watch):
@@ -60,6 +62,54 @@ def opened(source: str, watch: str = "") -> str | None:
     if not any(is_open(statement) for statement in own_statements(function.body)):
         return None
     return render(tree)
+
+
+def _synchronous(tree: ast.Module, function: ast.AsyncFunctionDef) -> ast.FunctionDef | None:
+    """A coroutine test as a plain one: what it awaits runs in a loop of its own. ``tree`` is changed with it.
+
+    None where it needs one loop for all of it (``async with``, ``async for``, tasks that live on).
+    """
+    needs_loop = (ast.AsyncWith, ast.AsyncFor, ast.AsyncFunctionDef)
+    if any(isinstance(node, needs_loop) or _starts_task(node) for item in function.body for node in ast.walk(item)):
+        return None
+    plain = ast.FunctionDef(
+        name=function.name,
+        args=function.args,
+        body=[_Run().visit(statement) for statement in function.body],
+        decorator_list=[
+            item for item in function.decorator_list if "asyncio" not in dotted(item) and "anyio" not in dotted(item)
+        ],
+        returns=function.returns,
+        type_comment=None,
+        lineno=function.lineno,
+        col_offset=0,
+    )
+    tree.body[tree.body.index(function)] = plain
+    first = 1 if isinstance(tree.body[0], ast.ImportFrom) and tree.body[0].module == "__future__" else 0
+    tree.body[first:first] = ast.parse("import asyncio").body
+    return plain
+
+
+def _starts_task(node: ast.AST) -> bool:
+    """Whether a call needs the loop that the test itself runs in: ``asyncio.gather`` and its like."""
+    name = dotted(node.func) if isinstance(node, ast.Call) else ""
+    return name.startswith("asyncio.") or name.endswith((".create_task", ".ensure_future"))
+
+
+class _Run(ast.NodeTransformer):
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        awaited = self.generic_visit(node)
+        assert isinstance(awaited, ast.Await)
+        run = ast.Attribute(ast.Name("asyncio", ast.Load()), "run", ast.Load())
+        return ast.copy_location(ast.Call(run, [awaited.value], []), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return node
+
+
+def _runs_module(function: ast.FunctionDef) -> bool:
+    """Whether a module is run anew: no mutant of what is loaded shows there, so that a whole test has to."""
+    return any(isinstance(node, ast.Call) and dotted(node.func).startswith("runpy.") for node in ast.walk(function))
 
 
 def _assigns(body: list[ast.stmt], name: str) -> bool:

@@ -131,9 +131,9 @@ def _bare(statement: ast.stmt) -> list[ast.stmt] | None:
     if isinstance(statement, ast.With):
         statement.body = [part for inner in statement.body for part in (_bare(inner) or [inner])]
         return [statement]
-    if isinstance(statement, ast.Assign):
+    if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
         return [ast.Expr(statement.value)]
-    return [statement] if isinstance(statement, ast.Expr | ast.For | ast.AugAssign | ast.Delete) else None
+    return [statement] if isinstance(statement, ast.Expr | ast.Assign | ast.For | ast.AugAssign | ast.Delete) else None
 
 
 # --------------------------------------------------------------------------- values

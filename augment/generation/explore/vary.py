@@ -63,8 +63,10 @@ def _places(function: FunctionNode) -> Iterator[_Place]:
     for statement in function.body:
         for parent in ast.walk(statement):
             if isinstance(parent, ast.Call):
-                yield from _in_list(parent.args)
-                for word in parent.keywords:
+                # What a fixture replaces stays: with another name the test would rest on the real one.
+                replaces = isinstance(parent.func, ast.Attribute) and ast.unparse(parent.func.value) == "monkeypatch"
+                yield from _in_list(parent.args, 1 if replaces else 0)
+                for word in parent.keywords if not replaces else ():
                     yield from _single(word, "value")
             elif isinstance(parent, ast.Assign | ast.AnnAssign) and parent.value is not None:
                 yield from _single(parent, "value")
@@ -79,9 +81,9 @@ def _places(function: FunctionNode) -> Iterator[_Place]:
                 yield from _single(parent, "right")
 
 
-def _in_list(items: Sequence[ast.expr | None]) -> Iterator[_Place]:
+def _in_list(items: Sequence[ast.expr | None], first: int = 0) -> Iterator[_Place]:
     for index, item in enumerate(items):
-        if item is not None and _is_varied(item):
+        if index >= first and item is not None and _is_varied(item):
 
             def put(new: ast.expr, at: int = index) -> None:
                 items[at] = new  # type: ignore[index]

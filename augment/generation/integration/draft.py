@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from augment.analysis import Situation
-from augment.generation.search.render import MAX_NAME, OPEN
+from augment.generation.search.forms import OPEN
+from augment.generation.search.render import MAX_NAME
 from augment.generation.search.values import Value
 
 __all__ = ["OPEN", "Draft", "named", "prepared", "snake", "source_of"]

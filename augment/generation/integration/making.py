@@ -13,8 +13,9 @@ from augment.analysis import CallForm, Parameter, ParameterKind, StoreFlow, Stor
 from augment.generation.integration.draft import fixtures_in, snake
 from augment.generation.search.calls import Call, argument_lists, shown, written
 from augment.generation.search.construct import Maker
+from augment.generation.search.forms import CONSTRUCTORS, DUNDER_FORMS, MAX_ITEMS
 from augment.generation.search.guards import read_guards
-from augment.generation.search.render import CONSTRUCTORS, DUNDER_FORMS, MAX_ITEMS, Habits
+from augment.generation.search.habits import Habits
 from augment.generation.search.values import Value, unique
 
 FRESH_FILE = Value("tmp_path / 'data.db'", "", fixtures=frozenset({"tmp_path"}))

@@ -13,8 +13,8 @@ from augment.generation.property.limits import is_explained
 from augment.generation.property.results import Result, result_of
 from augment.generation.property.sentences import documented_errors
 from augment.generation.property.strategies import Strategist, Strategy
+from augment.generation.search.habits import Habits
 from augment.generation.search.prepared import FILLING
-from augment.generation.search.render import Habits
 from augment.generation.syntax import FunctionNode
 
 _KEYWORDS = frozenset({"st", "given", "settings", "reject", "assume", "result", "once", "twice"})

@@ -58,7 +58,9 @@ class Maker:
         """Values for one parameter of the target: what its guards ask for first, then what its type suggests."""
         asked = self._fitting(parameter, self._guards.of(parameter.name))
         usual = self._usual(parameter, 0)
-        if self._kind_of(parameter) == "str":
+        if self._kind_of(parameter) == "str" and type_by_name(parameter.name) == "path":
+            usual = [*FILE_NAME, *usual]
+        elif self._kind_of(parameter) == "str":
             target = self._context.target
             named = samples_for(parameter.name, target.qualname.rpartition(".")[2])
             usual = [*named, *samples_for(*target.module.split(".")), *usual] if len(named) < 3 else [*named, *usual]
@@ -79,7 +81,7 @@ class Maker:
         if owner.kind is TypeKind.ABSTRACT:
             known = [self._types[name] for name in owner.concrete if name in self._types]
             found = [value for item in known for value in self.instances(item, depth)[:2]]
-            return found or (self._minimal(owner, depth) if owner == self._context.owner else [])
+            return found or self._minimal(owner, depth)
         return [_joined(_of_class(owner, ""), arguments) for arguments in self._argument_lists(owner, depth)]
 
     def for_annotation(self, annotation: str, name: str, depth: int) -> list[Value]:
@@ -199,7 +201,7 @@ class Maker:
     def _minimal(self, owner: ProjectType, depth: int) -> list[Value]:
         """Instances of a subclass made in the test, for an abstract class that nothing in the project implements."""
         body, imports = ["    pass"], set(_of_class(owner, "").imports)
-        for line, needed in self._stand_ins(depth + 1):
+        for line, needed in self._stand_ins(owner, depth + 1):
             body.append(f"    {line}")
             imports |= needed
         made = Value(
@@ -207,17 +209,17 @@ class Maker:
         )
         return [_joined(made, arguments) for arguments in self._argument_lists(owner, depth)]
 
-    def _stand_ins(self, depth: int) -> Iterator[tuple[str, frozenset[str]]]:
+    def _stand_ins(self, owner: ProjectType, depth: int) -> Iterator[tuple[str, frozenset[str]]]:
         """What a minimal subclass defines, and the imports of each: abstract methods that return a value of the type
         they declare, as properties and coroutines where they are declared so, and the attributes of a protocol."""
-        node = _class_in(self._context.class_skeleton)
+        node = _class_in(owner.skeleton)
         if "Protocol" in " ".join(ast.unparse(base) for base in node.bases):
             for item in node.body:
                 if isinstance(item, ast.AnnAssign) and item.value is None and isinstance(item.target, ast.Name):
                     text, imports = self._returned(item.annotation, item.target.id, depth)
                     yield f"{item.target.id} = {text}", imports
         methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)}
-        for name in self._context.abstract_methods:
+        for name in owner.abstract:
             method = methods.get(name)
             text, imports = self._returned(method.returns if method else None, name, depth)
             if method and any(ast.unparse(item).endswith("property") for item in method.decorator_list):

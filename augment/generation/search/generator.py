@@ -12,10 +12,14 @@ from augment.analysis import CallForm, Parameter, ParameterKind, ProjectType, Ta
 from augment.generation.search.calls import Call, argument_lists, shown
 from augment.generation.search.construct import Maker, combine
 from augment.generation.search.documented import documented_tests
+from augment.generation.search.forms import CONSTRUCTORS, DESCRIPTORS, LEAVING, Forms
 from augment.generation.search.guards import read_guards
+from augment.generation.search.habits import Habits
 from augment.generation.search.prepared import prepared_instances
-from augment.generation.search.render import CONSTRUCTORS, Habits, test_module, test_name
-from augment.generation.search.values import Value
+from augment.generation.search.render import script_modules, test_module, test_name
+from augment.generation.search.setting import Setting
+from augment.generation.search.surroundings import named_variables, settings_for
+from augment.generation.search.values import Value, literal
 from augment.records import Candidate, TestKind
 
 MAX_INSTANCES = 6
@@ -51,22 +55,55 @@ def _documented(context: TargetContext) -> Iterator[tuple[str, str]]:
 
 def _calls(context: TargetContext, seed: int, limit: int) -> Iterator[tuple[str, str]]:
     """(module, rule) of every call, the most promising first."""
-    guards = read_guards(context.source, tuple(item.name for item in context.parameters))
+    guards = read_guards(context.source, _names_asked_about(context))
     maker, habits = Maker(context, guards), Habits.of(context)
     rng = random.Random(f"{seed}:{context.target.id}")
     parameters = _called_parameters(context)
     pools = {item.name: _pool(item, maker) for item in parameters}
+    for name, variable in named_variables(context).items():
+        pools[name] = [literal(variable), *pools.get(name, [])]
     instances = _instances(context, maker, pools)
     if instances is None:
         return
     examples = (*context.example_calls, *(statement.partition("#")[0].strip() for statement, _ in context.doctests))
     taken: set[str] = set()
+    yield from ((source, "script") for source in script_modules(context, _script_names(context, taken)))
     chosen = _with_instances(
         itertools.chain(shown(parameters, _calls_of(context, examples)), argument_lists(parameters, pools, rng, limit)),
         instances,
     )
-    for call, instance in chosen:
-        yield test_module(context, habits, call, instance, test_name(context, call, instance, taken)), call.rule
+    forms = Forms(context, habits, maker, rng)
+    for call, instance, setting in _with_settings(chosen, settings_for(context)):
+        for form in forms.of(call, instance):
+            name = test_name(context, call, instance, taken, (form.label, setting.label))
+            yield test_module(context, habits, call, instance, form, setting, name), call.rule
+
+
+def _with_settings(
+    calls: Iterator[tuple[Call, Value | None]], settings: list[Setting]
+) -> Iterator[tuple[Call, Value | None, Setting]]:
+    """The first call in every setting, each further one in the settings by turns."""
+    for index, (call, instance) in enumerate(calls):
+        if not settings:
+            yield call, instance, Setting()
+        elif index == 0:
+            yield from ((call, instance, setting) for setting in settings)
+        else:
+            yield call, instance, settings[index % len(settings)]
+
+
+def _script_names(context: TargetContext, taken: set[str]) -> Iterator[str]:
+    while True:
+        yield test_name(context, Call(()), None, taken, ("as_script",))
+
+
+def _names_asked_about(context: TargetContext) -> tuple[str, ...]:
+    """The parameters of the target, and those of the functions inside it."""
+    try:
+        inner = (node.arg for node in ast.walk(ast.parse(context.source)) if isinstance(node, ast.arg))
+        return tuple(dict.fromkeys([*(item.name for item in context.parameters), *inner]))
+    except SyntaxError:
+        return tuple(item.name for item in context.parameters)
 
 
 def _instances(context: TargetContext, maker: Maker, pools: dict[str, list[Value]]) -> list[Value] | None:
@@ -76,7 +113,8 @@ def _instances(context: TargetContext, maker: Maker, pools: dict[str, list[Value
     owner = context.owner
     if owner is None or (is_constructor and owner.kind is TypeKind.PLAIN):
         return []
-    if owner.kind in (TypeKind.ABSTRACT, TypeKind.ENUM) and (is_constructor or not method):
+    is_making = is_constructor or context.form is CallForm.CLASS
+    if is_making and owner.kind in (TypeKind.ABSTRACT, TypeKind.ENUM):
         return None
     if not method:
         return []
@@ -118,9 +156,14 @@ def _alternating(calls: Iterator[Call], instances: list[Value]) -> Iterator[tupl
 def _called_parameters(context: TargetContext) -> tuple[Parameter, ...]:
     """The parameters of what the test calls: of the constructor where the target belongs to it."""
     owner: ProjectType | None = context.owner
-    if owner is not None and context.target.qualname.rpartition(".")[2] in CONSTRUCTORS:
+    name = context.target.qualname.rpartition(".")[2]
+    if owner is not None and name in CONSTRUCTORS:
         return owner.parameters
-    return context.parameters
+    if name in DESCRIPTORS:
+        return tuple(
+            item for item in context.parameters if item.name not in ("instance", "owner", "name", "obj", "objtype")
+        )
+    return () if name in LEAVING else context.parameters
 
 
 def _calls_of(context: TargetContext, texts: tuple[str, ...]) -> tuple[str, ...]:

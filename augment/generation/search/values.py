@@ -106,6 +106,18 @@ BY_TYPE: dict[str, list[Value]] = {
     "Match": _module("re", "re.search('([a-z])(.)', 'say \"hello\"')"),
     "StringIO": _module("io", "io.StringIO('one\\ntwo\\n')", "io.StringIO()"),
     "BytesIO": _module("io", "io.BytesIO(b'one\\ntwo\\n')", "io.BytesIO()"),
+    "ndarray": _module(
+        "numpy", "numpy.array([[1, 5], [7, 3]])", "numpy.array([3, 1, 2])", "numpy.array([0.5, 2.5])",
+        "numpy.zeros((2, 3))", "numpy.array([])",
+    ),
+    "DataFrame": _module(
+        "pandas", "pandas.DataFrame({'a': [1, 2, 1], 'b': [3, 4, 5]})",
+        "pandas.DataFrame({'a': ['x', 'y'], 'b': [0.5, None]})", "pandas.DataFrame({'a': [], 'b': []})",
+        "pandas.DataFrame({'c': [1]})",
+    ),
+    "Series": _module(
+        "pandas", "pandas.Series([3, 1, 2])", "pandas.Series(['x', 'y'])", "pandas.Series([], dtype=float)",
+    ),
     "Exception": [Value("ValueError('boom')", "error")],
     "Path": [
         Value("path", "file", fixtures=frozenset({"tmp_path"}), setup=WRITTEN_FILE),
@@ -117,7 +129,8 @@ ALIASES = {
     "Any": "object", "Hashable": "object", "AnyStr": "str", "Text": "str", "LiteralString": "str", "Number": "float",
     "SupportsInt": "int", "SupportsFloat": "float", "Real": "float", "Integral": "int", "ByteString": "bytes",
     "BaseException": "Exception", "TextIO": "StringIO", "IO": "StringIO", "BinaryIO": "BytesIO", "PathLike": "Path",
-    "PurePath": "Path", "ValueError": "Exception", "tzinfo": "timezone", "NoneType": "None", "StrPath": "Path",
+    "ArrayLike": "ndarray", "NDArray": "ndarray", "PurePath": "Path",
+    "ValueError": "Exception", "tzinfo": "timezone", "NoneType": "None", "StrPath": "Path",
 }  # fmt: skip
 
 FILE_NAME = [
@@ -139,6 +152,7 @@ SAMPLES: list[tuple[str, tuple[str, ...]]] = [
     ("datetime|timestamp", ("2024-02-29T12:30:00", "2024-02-29 12:30:00+00:00", "not a date")),
     ("date|day", ("2024-02-29", "29/02/2024", "2023-02-29", "31 December 2023")),
     ("time|minute|hour|duration", ("12:30", "1h30m", "90", "25:00")),
+    ("currency", ("EUR", "USD", "eur", "$5")),
     ("price|amount|money|cost|currency", ("12.50", "£1,234.56", "$5", "-3.00", "free")),
     ("size|weight|dimension", ("10x20x30", "5 kg", "10MB", "1.5 GB")),
     ("page|range", ("1-5", "1,3,5-7", "5-1", "7")),
