@@ -73,7 +73,8 @@ def _check(code: str, want: str, prints: bool) -> tuple[list[str], set[str]]:
         return [f"assert {asserted} == {SPELLINGS.get(want, want)}"], set()
     run = [f"value = {expression}"] if expression else [*code.split("\n"), "value = None"]
     shown = "shown = capsys.readouterr().out + ('' if value is None else repr(value))"
-    return [*run, shown, f"assert shown.split() == {want!r}.split()"], {"capsys"}
+    told = want.replace("<BLANKLINE>", "")
+    return [*run, shown, f"assert shown.split() == {told!r}.split()"], {"capsys"}
 
 
 def _raising(code: str, want: str) -> tuple[list[str], set[str]]:
