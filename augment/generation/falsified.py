@@ -7,6 +7,7 @@ holds it as source text; one that is no source text (an object without a constru
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
