@@ -75,14 +75,16 @@ class Inspection:
     def _tried(self, batch: Sequence[Candidate], contexts: Mapping[str, TargetContext]) -> list[Finding]:
         examples = [item for item in batch if item.origin == "doctest"]
         opened = {item.id: pending for item in batch if item not in examples and (pending := open_pending(item))}
-        forms = [*examples, *(pending.probe for pending in opened.values())]
-        result = self._runner.run(forms, Variation())
+        # Apart, so that a call that was made up and never ends costs no example its verdict.
+        shown, result = self._runner.run_several(
+            [(examples, Variation()), ([pending.probe for pending in opened.values()], Variation())]
+        )
         seen = [
             (contexts[pending.candidate.target], observed_in(pending.prepared, pending.probe.source, trial), name)
             for name, pending in opened.items()
             if (trial := result.trials.get(name)) and trial.fault is None and not trial.collection_error
         ]
-        return [*self._doubts.consider(seen).findings, *self._examples(examples, result)]
+        return [*self._doubts.consider(seen).findings, *self._examples(examples, shown)]
 
     def _examples(self, examples: Sequence[Candidate], result: BatchTrial) -> list[Finding]:
         """Documented examples that do not hold, and give something else each time."""

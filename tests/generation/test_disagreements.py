@@ -386,3 +386,17 @@ def test_a_blank_line_in_an_example_is_a_blank_line(context) -> None:  # type: i
     doc = "Say.\n\n    >>> print(f('a'))\n    a\n    <BLANKLINE>\n    b\n    "
     [(source, _)] = documented_tests(context(function("x)", doc), "f"))
     assert "BLANKLINE" not in source
+
+
+@pytest.mark.parametrize(
+    ("example", "expected"),
+    [
+        (">>> f('a')\n    Url(u'a')", "shown.split() == \"Url('a')\".split()"),
+        (">>> with open('x') as g:\n    ...     g.read()\n    'y'", ""),
+    ],
+)
+def test_examples_of_old_and_of_blocks_promise_no_more_than_they_show(context, example: str, expected: str) -> None:  # type: ignore[no-untyped-def]
+    from augment.generation.search.documented import documented_tests
+
+    sources = [source for source, _ in documented_tests(context(function("x)", f"Say.\n\n    {example}\n    "), "f"))]
+    assert [expected in source for source in sources] == ([True] if expected else [])
