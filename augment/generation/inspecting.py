@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ _POOL: tuple[Any, ...] = (
     0.5, -0.5, "  ", None, {1, 2}, b"a", [1.5, 0.5], {"a": "b"},
 )  # fmt: skip
 """Literals to meet a condition with, the plainest first."""
+_ANYTHING = re.compile(r"(?:\w+\.)?(?:Any|object|_?[A-Z]\d?)")
+"""Annotations that take any value: type variables are mostly one letter."""
 _COMBINED = 600
 
 
@@ -153,7 +156,7 @@ def _usual(stated: Stated, parameter: Parameter) -> tuple[Any] | None:
     annotation = stated.type_of(parameter.name)
     values = _fitting(stated, parameter.name)
     spec = stated.annotations.spec(annotation)
-    if not annotation or spec.fits(Seen.of(values[0])) is True:
+    if not annotation or _ANYTHING.fullmatch(annotation) or spec.fits(Seen.of(values[0])) is True:
         return (values[0],)
     return None
 
