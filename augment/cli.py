@@ -12,7 +12,7 @@ import typer
 from augment import __version__
 from augment.commands.running import run_app
 
-_GROUPS = ("config", "models", "flaky")
+_GROUPS = ("config", "models", "flaky", "findings")
 """Modules of ``augment.commands`` that are a group of commands of their own."""
 
 _MODULES = {

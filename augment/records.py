@@ -422,9 +422,39 @@ class Rejection:
     detail: str = ""
 
 
+class FindingKind(StrEnum):
+    """What the code disagrees with."""
+
+    DOCUMENTATION = "documentation"
+    ANNOTATION = "annotation"
+    EXAMPLE = "example"
+    PROPERTY = "property"
+    REVISION = "revision"
+
+
+class FindingState(StrEnum):
+    """Where a finding stands: as a person marked it, or *resolved* once its reproduction passes."""
+
+    OPEN = "open"
+    BUG = "bug"
+    INTENDED = "intended"
+    NOISE = "noise"
+    RESOLVED = "resolved"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A suspected bug: documentation and code disagree. ``source`` is the smallest failing test."""
+    """A suspected bug: what the project states and what its code does disagree.
+
+    ``source`` is the smallest failing test: a module with one test, which passes once the two agree. ``rests_on`` is
+    the sentence, annotation or example that it takes at its word, ``observed`` what the code does instead,
+    ``intended_source`` a test that pins that, for when it is meant so ('' where none can be written). ``confidence`` is
+    the share of findings of its sort that are expected to be right; ``detail`` says why.
+
+    ``key`` is the identity of the disagreement, whatever call showed it: a finding made again has the same. ``rule``
+    names what found it; findings of one target, kind and rule are *like* each other. ``admission`` is the id of the
+    admission that pins an intended one, ``decided_at`` when a person or a rerun last changed the state.
+    """
 
     id: str
     target: str
@@ -433,7 +463,25 @@ class Finding:
     source: str
     confidence: float
     created_at: float
-    state: str = "open"
+    state: FindingState = FindingState.OPEN
+    kind: FindingKind = FindingKind.EXAMPLE
+    rests_on: str = ""
+    observed: str = ""
+    intended_source: str = ""
+    key: str = ""
+    rule: str = ""
+    admission: str = ""
+    decided_at: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """The key, or for a finding without one its id."""
+        return self.key or self.id
+
+    @property
+    def like(self) -> str:
+        """What it shares with those that go when it is marked as noise; '' for one without a rule."""
+        return f"{self.target} {self.kind} {self.rule}" if self.rule else ""
 
 
 @dataclass(frozen=True, slots=True)

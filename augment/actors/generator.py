@@ -115,6 +115,7 @@ class GeneratorActor(Shell):
             engine,
             self._settings if lane is Lane.WRITE else replace(self._settings, search_s=0.0),
             lane=lane,
+            known=self._notebook.finding_records(),
             should_stop=should_stop,
         )
         result = work.run(targets, baseline)

@@ -129,6 +129,18 @@ class ReporterClient:
         """The note of this id."""
         return self._read("note", note_id)
 
+    def finding_record(self, finding_id: str) -> Finding:
+        """The finding of this id."""
+        return self._read("finding_record", finding_id)
+
+    def finding_records(self) -> list[Finding]:
+        """Findings as records, newest first."""
+        return self._read("finding_records")
+
+    def update_finding(self, finding: Finding) -> None:
+        """Replace what is kept of a finding, after a person marked it."""
+        self._write("update_finding", finding)
+
     def set_health(self, **facts: Any) -> None:
         """Merge JSON-ready facts into what ``health`` tells, such as ``model="ready"``."""
         self._write("set_health", facts)

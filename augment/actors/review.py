@@ -1,4 +1,4 @@
-"""The review of held tests, as the dashboard and ``augment accept`` ask a running service for it."""
+"""The review of held tests and of findings, as the dashboard and ``augment accept`` ask a running service for it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import ray
 from augment.actors.reporter import ReporterClient
 from augment.analysis import take_snapshot
 from augment.errors import AugmentError
-from augment.records import AdmissionState, Project
+from augment.records import AdmissionState, FindingState, Project
 from augment.seams import Executor
 from augment.service import muting
+from augment.service.marking import mark
 from augment.service.repinning import Repinner, keep_as_regression
 from augment.service.reviewing import decide, undo
 
@@ -75,6 +76,13 @@ class ReviewActions:
         """Undo the last write, or what ``what`` names."""
         with self._one_at_a_time, _in_its_own_words():
             return [asdict(item) for item in undo(self._reporter, self._project, what, force=force)]
+
+    def mark(self, finding_id: str, state: str) -> dict[str, Any]:
+        """Say what a finding is."""
+        with self._one_at_a_time, _in_its_own_words():
+            marked = mark(self._reporter, self._project, finding_id, FindingState(state), self._output)
+            log.info("finding %s of %s is %s", finding_id, marked.target, marked.state)
+            return asdict(marked)
 
     def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
         """Show a test's failures apart for a while."""

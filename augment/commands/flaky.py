@@ -22,7 +22,7 @@ from augment.store import Store
 _ANSWER_S = 30.0
 
 
-class _ListByDefault(TyperGroup):
+class ListByDefault(TyperGroup):
     """Takes a first argument that names no command for the project to list: ``augment flaky PROJECT``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -32,7 +32,7 @@ class _ListByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_ListByDefault, help="Tests whose verdict flips: list them, mute them, unmute them.")
+app = typer.Typer(cls=ListByDefault, help="Tests whose verdict flips: list them, mute them, unmute them.")
 
 NodeidArgument = Annotated[str, typer.Argument(metavar="NODEID", help="The test, as `augment test` names it.")]
 ProjectArgument = Annotated[Path, typer.Argument(help="Root folder of the project.")]
@@ -44,7 +44,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List flaky and muted tests, the worst first, with what makes each fail (the default)."""
-    root = _root(project)
+    root = root_of(project)
     rows: list[dict[str, Any]] = through(root, "GET", "flaky", None, lambda store: store.flaky())
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -59,7 +59,7 @@ def mute(
     days: Annotated[float | None, typer.Option(min=0.01, max=365.0, help="How long; the settings say, if not.")] = None,
 ) -> None:
     """Show a test's failures apart, until the days are over or it or what it executes changes. It still runs."""
-    root = _root(project)
+    root = root_of(project)
     lasting = days or load_settings({}, root).settings.generator.flaky_mute_days or muting.DAYS
     order = {"nodeid": nodeid, "days": lasting}
     done = through(root, "POST", "flaky/mute", order, lambda store: muting.mute(store, nodeid, lasting))
@@ -69,7 +69,7 @@ def mute(
 @app.command()
 def unmute(nodeid: NodeidArgument, project: ProjectArgument = Path()) -> None:
     """End a test's mute; Augment does not mute it again before it or what it executes changes."""
-    through(_root(project), "POST", "flaky/unmute", {"nodeid": nodeid}, lambda store: muting.unmute(store, nodeid))
+    through(root_of(project), "POST", "flaky/unmute", {"nodeid": nodeid}, lambda store: muting.unmute(store, nodeid))
     typer.echo(f"unmuted {nodeid}")
 
 
@@ -98,7 +98,8 @@ def _moment(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _root(project: Path) -> Path:
+def root_of(project: Path) -> Path:
+    """The absolute root of the project that was named. Raises ProjectError where there is no such folder."""
     if not project.is_dir():
         raise ProjectError(f"no folder {project}: name the root of a project")
     return project.resolve()
@@ -119,7 +120,7 @@ def through(
     file = root / ".augment" / "augment.db"
     if not file.exists():
         raise ProjectError(
-            f"Augment has never run on {root}: no test is known; start it with `python -m augment.launch`"
+            f"Augment has never run on {root}: nothing is known; start it with `python -m augment.launch`"
         )
     store = Store(file)
     try:

@@ -123,6 +123,7 @@ def _pass_settings(settings: Settings, without: Sequence[str]) -> GenerationSett
         "explore",
         "guidance",
         "scenarios",
+        "findings",
     }
     unknown = sorted(set(without) - known)
     if unknown:
@@ -168,7 +169,14 @@ def _run(
         baseline = measure_baseline(project, executor, limits)
         loaded = engine.result() if engine is not None else None
         work = GenerationPass(
-            project, take_snapshot(project.root), executor, sink, loaded, wanted, progress=display.update
+            project,
+            take_snapshot(project.root),
+            executor,
+            sink,
+            loaded,
+            wanted,
+            known=sink.finding_records() if isinstance(sink, Reporter) else (),
+            progress=display.update,
         )
         return work.run(targets, baseline)
 
@@ -232,6 +240,10 @@ def _finding(item: Finding) -> dict[str, Any]:
         "id": item.id,
         "target": item.target,
         "title": item.title,
+        "kind": item.kind.value,
+        "rule": item.rule,
+        "rests_on": item.rests_on,
+        "observed": item.observed,
         "detail": item.detail,
         "source": item.source,
         "confidence": item.confidence,
@@ -254,6 +266,6 @@ def _summarise(result: PassResult) -> None:
     if reasons:
         typer.echo("rejected: " + ", ".join(f"{count} {gate}" for gate, count in reasons.most_common()))
     for finding in result.findings:
-        typer.echo(f"finding: {finding.title}")
+        typer.echo(f"finding: {finding.title} ({finding.id}, {finding.confidence:.0%} sure)")
     if result.superseded:
         typer.echo("the project changed while the pass ran, which ended it early")

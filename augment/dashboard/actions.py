@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 
 class Actions(Protocol):
-    """The review of generated tests that are held back, and the mutes of flaky ones. The service implements it.
+    """The review of generated tests that are held back, the mutes of flaky ones, and what findings are.
+
+    The service implements it.
 
     The first two return the admission as it stands afterwards, JSON-ready, and raise AugmentError where it cannot be
     done: an admission that is not waiting, a file that cannot be written.
@@ -34,6 +36,11 @@ class Actions(Protocol):
         """Mute a test for so many days (None: as long as the settings say): its failures are shown apart.
 
         Raises AugmentError for a test that never ran.
+        """
+
+    def mark(self, finding_id: str, state: str) -> dict[str, Any]:
+        """Say what a finding is: bug, intended (a test then pins it), noise (it and its like stay away), or open again;
+        *resolved* is what a rerun says. Returns it as it stands afterwards. Raises AugmentError where that cannot be.
         """
 
     def unmute(self, nodeid: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -37,6 +37,7 @@ def add_api(app: FastAPI, reader: CachedReader, actions: Actions | None, stream:
     app.include_router(_reviewing(reader, actions), prefix=PREFIX)
     app.include_router(_muting(reader, actions), prefix=PREFIX)
     app.include_router(living(reader, actions, AsciiJSONResponse), prefix=PREFIX)
+    app.include_router(_findings(reader, actions), prefix=PREFIX)
     app.include_router(_streaming(stream), prefix=PREFIX)
 
     @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -188,6 +189,39 @@ def _muting(reader: CachedReader, actions: Actions | None) -> APIRouter:
     def unmute(order: MuteOrder) -> dict[str, Any]:
         """End a test's mute."""
         return act(lambda actions: actions.unmute(order.nodeid))
+
+    return router
+
+
+class MarkOrder(BaseModel):
+    """What a finding is. ``resolved`` is what a rerun says."""
+
+    state: Literal["open", "bug", "intended", "noise", "resolved"]
+
+
+def _findings(reader: CachedReader, actions: Actions | None) -> APIRouter:
+    router = APIRouter(default_response_class=AsciiJSONResponse)
+
+    @router.get("/findings/{finding_id}")
+    def finding(finding_id: str) -> dict[str, Any]:
+        """One suspected bug: what is stated, what happens instead, and the smallest failing test."""
+        found = next((each for each in reader.findings() if each["id"] == finding_id), None)
+        if found is None:
+            raise HTTPException(404, f"no finding is called {finding_id[:200]!r}; `augment findings` lists them")
+        return found
+
+    @router.post("/findings/{finding_id}/mark")
+    def mark(finding_id: str, order: MarkOrder) -> dict[str, Any]:
+        """Say what a finding is; *intended* writes the test that pins what the code does."""
+        if actions is None:
+            raise HTTPException(409, "this dashboard only shows; start Augment to mark findings")
+        finding(finding_id)
+        try:
+            return actions.mark(finding_id, order.state)
+        except AugmentError as error:
+            raise HTTPException(409, str(error)) from error
+        finally:
+            reader.clear()
 
     return router
 

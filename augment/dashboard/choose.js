@@ -1,9 +1,10 @@
 /* One listener a component: it outlives every redraw. A plain click chooses; with a modifier the link opens as any other. */
 element.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-accept], [data-reject], [data-mute], [data-unmute]");
+  const verbs = ["accept", "reject", "mute", "unmute", "bug", "intended", "noise", "reopen"];
+  const button = event.target.closest(verbs.map((each) => "button[data-" + each + "]").join(", "));
   if (button) {
     button.parentElement.querySelectorAll("button").forEach((each) => { each.disabled = true; });
-    const verb = ["accept", "reject", "mute", "unmute"].find((each) => button.dataset[each]);
+    const verb = verbs.find((each) => button.dataset[each]);
     trigger("click", { kind: verb, id: button.dataset[verb] });
     return;
   }

@@ -1,9 +1,9 @@
-"""The head of the page, the summary and the findings."""
+"""The head of the page and the summary."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from augment.dashboard import living, why
@@ -18,7 +18,6 @@ from augment.dashboard.markup import (
     name_of_test,
     nodeid,
     pill,
-    python_source,
     text,
 )
 
@@ -218,25 +217,3 @@ def _last_run(summary: Mapping[str, Any]) -> str:
         return ""
     inner = f'<span class="two"><b>{breakable(last["reason"])}</b>{count_bar(last["counts"])}</span>'
     return card("Last run", link("run", last["id"], inner), ago(last["finished_at"] or last["started_at"]))
-
-
-def findings_page(findings: Sequence[Mapping[str, Any]]) -> str:
-    """Every suspected bug, with the smallest test that shows it."""
-    if not findings:
-        return card(
-            "Findings",
-            empty(
-                "No suspected bug",
-                "Where the documentation promises one thing and the code does another, it shows here.",
-            ),
-        )
-    return "".join(_finding(finding) for finding in findings)
-
-
-def _finding(finding: Mapping[str, Any]) -> str:
-    note = f"{chip('warn' if finding['state'] == 'open' else 'quiet', finding['state'])} {ago(finding['created_at'])}"
-    body = (
-        f'<p class="lead"><code>{text(finding["target"])}</code> &middot; confidence {finding["confidence"]:.0%}</p>'
-        f'<p class="detail">{text(finding["detail"])}</p>{python_source(finding["source"])}'
-    )
-    return card(finding["title"], body, note)

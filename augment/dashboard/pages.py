@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from augment.dashboard import charts, details, flaky, overview, why
+from augment.dashboard import charts, details, findings, flaky, overview, why
 from augment.dashboard.actions import Actions
 from augment.dashboard.cached import CachedReader
 from augment.errors import AugmentError
@@ -32,7 +32,8 @@ _VIEWS = ("head", "summary", "runs", "run", "tests", "test", "flaky", "flaky-tes
 _TAB_OF = {"run": "runs", "test": "tests", "flaky": "flaky"}
 """What can be chosen, in the order that :meth:`Views.draw` takes -> the tab where it shows. The page keeps each choice
 and names it in its address."""
-_VERBS = {"accept": "test", "reject": "test", "mute": "flaky", "unmute": "flaky"}
+_MARKS = {"bug": "bug", "intended": "intended", "noise": "noise", "reopen": "open"}
+_VERBS = {"accept": "test", "reject": "test", "mute": "flaky", "unmute": "flaky"} | dict.fromkeys(_MARKS, "finding")
 """What a button does -> what it does that to."""
 _ID_CHARS = 1000
 
@@ -83,19 +84,21 @@ class Views:
                 unsteady, attempts, flaky_id, acting=self._actions is not None, message=message
             )
             + why.decisions(reader.why(flaky_id) if unsteady else None),
-            "findings": overview.findings_page(reader.findings()),
+            "findings": findings.findings_page(reader.findings(), acting=self._actions is not None, message=message),
             # Rounded, so that clients share one answer of the cache.
             "resources": charts.resources_page(reader.resources(since - since % 10)),
         }
 
     def review(self, verb: str, identifier: str) -> str:
-        """Accept, reject, mute or unmute; returns what went wrong in words, or nothing."""
+        """Accept, reject, mute, unmute, or say what a finding is; returns what went wrong in words, or nothing."""
         actions = self._actions
         if actions is None:
             return "this dashboard only shows"
         try:
             if verb == "mute":
                 actions.mute(identifier, None)
+            elif verb in _MARKS:
+                actions.mark(identifier, _MARKS[verb])
             elif verb in _VERBS:
                 getattr(actions, verb)(identifier)
         except AugmentError as error:

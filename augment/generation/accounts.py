@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from augment.generation.gates import Judgement
 from augment.generation.keeping import Kept
 from augment.generation.model import Proposals
-from augment.records import Activity, Admission, CoverageReport, Finding, Rejection
+from augment.records import Activity, Admission, CoverageReport, Finding, FindingState, Rejection
 from augment.seams import ReportSink
 
 
@@ -57,9 +57,13 @@ class Accounts:
     def judged(self, judgement: Judgement) -> None:
         """What the gates turned away, and what they found."""
         self.rejected(judgement.rejections)
-        for finding in judgement.findings:
+        self.found(judgement.findings)
+
+    def found(self, findings: Sequence[Finding]) -> None:
+        """Findings that were made, and known ones that are resolved now."""
+        for finding in findings:
             self._sink.finding(finding)
-        self.result.findings.extend(judgement.findings)
+        self.result.findings.extend(item for item in findings if item.state is FindingState.OPEN)
 
     def kept(self, kept: Kept) -> None:
         """What is written, or held, and what failed in its file."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from augment.generation.findings import make_finding
 from augment.generation.imports import ImportMender
 from augment.generation.property.properties import DECLARED, RESTS_ON
 from augment.generation.syntax import (
@@ -28,7 +28,7 @@ from augment.generation.syntax import (
     single_test,
 )
 from augment.generation.trials import Trial
-from augment.records import Candidate, Finding, TestKind
+from augment.records import Candidate, Finding, FindingKind, TestKind
 
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
@@ -155,16 +155,18 @@ def _finding(
     declared = promise.startswith(DECLARED)
     sentence = promise.partition(": ")[2]
     shown = ", ".join(f"{name}={text}" for name, text in found.arguments.items())
-    digest = hashlib.sha256(f"{candidate.target}\0{promise}".encode()).hexdigest()[:10]
     title = f"{candidate.target} does not keep to {'its signature' if declared else 'its documentation'}"
-    return Finding(
-        id=f"finding-{digest}",
-        target=candidate.target,
+    return make_finding(
+        candidate.target,
+        FindingKind.ANNOTATION if declared else FindingKind.PROPERTY,
+        "declared type" if declared else "documented property",
         title=f"{title}: {sentence}"[:200],
         detail=f"{promise}\n\nIt does not hold for {shown}.\n\n{trial.error.strip()[-_DETAIL:]}",
+        rests_on=sentence,
+        observed=f"it does not hold for {shown}",
         source=source,
         confidence=_confidence(declared, trial),
-        created_at=time.time(),
+        claim=promise,
     )
 
 

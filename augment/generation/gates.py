@@ -2,19 +2,21 @@
 
 Each stage takes candidates and gives back those that go on; the rest become rejections with the gate's name. The
 names, in order: ``repeat``, ``parses``, ``harmless``, ``asserts``, ``imports``, ``collects``, ``fault``, ``falsified``,
-``passes``, ``target``, ``gain``, ``vacuous``, ``stable``. ``gain`` is a new line or branch, or (``mutants``) a mutant
-that nothing noticed before; ``vacuous`` is a test that only covers and would not notice any change of its target.
+``passes``, ``disagrees``, ``target``, ``gain``, ``vacuous``, ``stable``. ``disagrees`` is a test that pins what the
+statements of its target contradict; ``gain`` is a new line or branch, or (``mutants``) a mutant that nothing noticed
+before; ``vacuous`` is a test that only covers and would not notice any change of its target.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from augment.generation.doubts import Doubts
 from augment.generation.explore import opened
 from augment.generation.falsified import aftermath
+from augment.generation.findings import Settled, finding_of_example
 from augment.generation.ledger import Gain, Ledger
 from augment.generation.mending import SECOND_SEED, Mended, Pending, mend, open_pending
 from augment.generation.minimise import minimised
@@ -26,7 +28,7 @@ from augment.generation.settings import GenerationSettings
 from augment.generation.static_gates import STATIC_GATES
 from augment.generation.trials import FIRST_SEED, Trial, TrialRunner, Variation
 from augment.mutants import Mutant, MutantOutcome
-from augment.records import Candidate, Finding, Outcome, Rejection, TestKind, merge_coverage, new_id
+from augment.records import Candidate, Finding, Outcome, Rejection, TestKind, merge_coverage
 
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
@@ -90,12 +92,14 @@ class Judge:
         settings: GenerationSettings,
         known: Sequence[str] = (),
         book: MutantBook | None = None,
+        settled: Settled | None = None,
     ) -> None:
         self._runner = runner
         self._ledger = ledger
         self._book = book if settings.enabled("mutants") else None
         self._settings = settings
         self._seen = set(known)
+        self.doubts = Doubts(runner, settled or Settled())
         self._expected: frozenset[str] | None = None
         self._ran_alone: set[str] = set()
 
@@ -117,7 +121,7 @@ class Judge:
         alive = [item for item in mended if item is not None]
         good = {item.id for item in self._read([item.candidate for item in alive], contexts, judgement)}
         passing += [item for item in alive if item.candidate.id in good]
-        judgement.proven = self._prove(passing, contexts, judgement)
+        judgement.proven = self._prove(self._undoubted(passing, contexts, judgement), contexts, judgement)
         return judgement
 
     # ------------------------------------------------------------------ reading
@@ -199,7 +203,7 @@ class Judge:
             plain = replace(candidate, source=result.source)
             again = self._runner.run([plain], Variation(hash_seed=FIRST_SEED)).trials.get(plain.id)
             if again is not None and Outcome.FAILED in again.outcomes:
-                judgement.findings.append(result)
+                judgement.findings += self.doubts.report([result])
         if not isinstance(result, Candidate) or not self._settings.enabled("observe"):
             return []
         key = key_of(result.source)
@@ -249,7 +253,9 @@ class Judge:
             self._break(candidate, item.trial, item.error, contexts, judgement)
             return None
         if candidate.origin.startswith(DOCTEST):
-            judgement.findings.append(_finding(candidate, item.candidate.source, item.pending.original))
+            found = finding_of_example(candidate, item.candidate.source, item.pending.original.error)
+            judgement.findings += self.doubts.report([found])
+            judgement.reject(candidate, "disagrees", found.title)
             return None
         return _Tried(item.candidate, item.trial)
 
@@ -269,6 +275,19 @@ class Judge:
         wrong_value = trial.failure is not None and trial.failure.exception.endswith(("AssertionError", "Failed"))
         if not candidate.parents and candidate.model is not None and not wrong_value:
             judgement.broken.append(BrokenTest(contexts[candidate.target], candidate, error))
+
+    def _undoubted(
+        self, passing: Sequence[_Tried], contexts: Mapping[str, TargetContext], judgement: Judgement
+    ) -> list[_Tried]:
+        """Those that pin nothing which what is stated of their target contradicts: that becomes a finding instead."""
+        if not self._settings.enabled("findings"):
+            return list(passing)
+        doubted = self.doubts.about([item.candidate for item in passing], contexts)
+        judgement.findings += doubted.findings
+        for item in passing:
+            if item.candidate.id in doubted.because:
+                judgement.reject(item.candidate, "disagrees", doubted.because[item.candidate.id])
+        return [item for item in passing if item.candidate.id not in doubted.because]
 
     # ------------------------------------------------------------------ proving
 
@@ -408,16 +427,3 @@ def _first_objection(candidate: Candidate, trial: Trial | None) -> tuple[str, st
 
 def _collection_gate(error: str) -> str:
     return "imports" if "ImportError" in error or "ModuleNotFoundError" in error else "collects"
-
-
-def _finding(candidate: Candidate, observed: str, trial: Trial) -> Finding:
-    """The documentation gives a value that the code does not."""
-    return Finding(
-        id=new_id("finding"),
-        target=candidate.target,
-        title=f"A documented example of {candidate.target} does not hold",
-        detail=f"What the code does instead:\n\n{observed.strip()}\n\n{trial.error.strip()[-_DETAIL:]}",
-        source=candidate.source,
-        confidence=0.8,
-        created_at=time.time(),
-    )

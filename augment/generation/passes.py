@@ -13,8 +13,10 @@ from augment.errors import ProjectError
 from augment.execution import probe_interpreter
 from augment.generation.accounts import Accounts, PassResult
 from augment.generation.asking import ModelDesk
+from augment.generation.findings import Settled
 from augment.generation.gates import Judge
 from augment.generation.generator import Generator
+from augment.generation.inspecting import Inspection
 from augment.generation.keeping import Keeper
 from augment.generation.ledger import Ledger
 from augment.generation.model import ModelGenerator
@@ -24,9 +26,11 @@ from augment.generation.settings import GenerationSettings
 from augment.generation.tools import Pace, Tools
 from augment.generation.trials import TrialRunner
 from augment.generation.write import TestWriter
-from augment.records import CoverageReport, Lane, Project, Snapshot, Target, TestKind, new_id
+from augment.records import CoverageReport, Finding, Lane, Project, Snapshot, Target, TestKind, new_id
 from augment.seams import Batch, Engine, Executor, Limits, ReportSink
 
+_INSPECTION_SHARE = 0.25
+"""Of the budget of one module, spent at the end of a pass on what is stated of its targets."""
 _LEAST_SPARE_S = 3.0
 """Less than this is not worth going back to a module for."""
 _ONE_KIND = {"integration": TestKind.INTEGRATION, "property": TestKind.PROPERTY}
@@ -66,6 +70,7 @@ class GenerationPass:
     """Writes tests for given targets of one revision.
 
     The model takes part when ``engine`` is given; ``generators`` are the deterministic ones (None: those of Augment).
+    ``known`` are the findings so far: those that people settled are not made again, those that stand are tried again.
     Nothing here runs project code itself: everything goes through ``executor``. What is kept is on disk and recorded
     in ``sink`` as soon as it is proven, so a pass that dies loses nothing it has reported.
     """
@@ -81,6 +86,7 @@ class GenerationPass:
         *,
         generators: Sequence[Generator] | None = None,
         lane: Lane = Lane.WRITE,
+        known: Sequence[Finding] = (),
         clock: Callable[[], float] = time.monotonic,
         progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
@@ -94,6 +100,7 @@ class GenerationPass:
         offered = _own_generators() if generators is None else generators
         self._generators = [generator for generator in offered if _uses(settings, generator.name)]
         self._lane = lane
+        self._known = known
         self._clock = clock
         self._progress = progress
         self._should_stop = should_stop
@@ -117,6 +124,7 @@ class GenerationPass:
             work.spend(self._settings.budget_s_per_module, last=done == len(works) - 1)
             self._report_progress(tools, work.module, done + 1, len(works))
         _spend_the_rest(works, tools)
+        self._inspect(tools)
         result = tools.accounts.result
         result.seconds = self._clock() - began
         result.coverage = tools.ledger.report()
@@ -126,6 +134,17 @@ class GenerationPass:
         if tools.desk is not None:
             result.tokens_per_s = tools.desk.tokens_per_s
         return result
+
+    def _inspect(self, tools: Tools) -> None:
+        """Try what is stated of the targets, and again what was found to be wrong before."""
+        if tools.over or not self._settings.enabled("findings"):
+            return
+        inspection = Inspection(tools.runner, tools.judge.doubts, tools.ledger, self._settings.seed)
+        tools.accounts.found(inspection.mended(self._known, tools.contexts))
+        end = self._clock() + _INSPECTION_SHARE * self._settings.budget_s_per_module
+        found = inspection.inspect(list(tools.contexts.values()), lambda: tools.over or self._clock() > end)
+        if not tools.runner.superseded:  # else about a revision that is gone
+            tools.accounts.found(found)
 
     # ------------------------------------------------------------------ preparing
 
@@ -151,7 +170,7 @@ class GenerationPass:
             ledger=ledger,
             book=book,
             runner=runner,
-            judge=Judge(runner, ledger, settings, writer.known_keys(), book),
+            judge=Judge(runner, ledger, settings, writer.known_keys(), book, Settled(self._known)),
             keeper=Keeper(writer, runner, settings, self._snapshot.revision),
             desk=self._desk(),
             kinds=self._kinds(accounts),

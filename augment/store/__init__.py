@@ -6,6 +6,7 @@
 from augment.store.database import StoreError
 from augment.store.durable import UnknownJobError
 from augment.store.explained import why
+from augment.store.findings import UnknownFindingError
 from augment.store.flakiness import UnknownTestError
 from augment.store.junit import junit_xml, moment, muted_failures
 from augment.store.known import ChangeLog, Differing, KnownChanges, KnownCopy
@@ -27,6 +28,7 @@ __all__ = [
     "Store",
     "StoreError",
     "UnknownAdmissionError",
+    "UnknownFindingError",
     "UnknownJobError",
     "UnknownRunError",
     "UnknownTestError",

@@ -1,4 +1,4 @@
-"""Admissions, findings, rejections, samples, activities and token counts.
+"""Admissions, rejections, samples, activities and token counts.
 
 Every function takes the connection of a transaction that the caller owns. Admissions are never deleted.
 """
@@ -18,7 +18,6 @@ from augment.records import (
     Activity,
     Admission,
     AdmissionState,
-    Finding,
     Rejection,
     ResourceSample,
     Ruling,
@@ -26,7 +25,7 @@ from augment.records import (
     TestKind,
 )
 from augment.store.coding import pack_text
-from augment.store.schema import activities, admissions, findings, rejection_counts, rejections, samples, tokens
+from augment.store.schema import activities, admissions, rejection_counts, rejections, samples, tokens
 
 _KEEP_REJECTED_SOURCES = 5_000
 _KEEP_SAMPLES_S = 24 * 3600.0
@@ -115,27 +114,7 @@ def admission_totals(conn: Connection) -> dict[str, int]:
     return found | {"total": sum(found.values())}
 
 
-# --------------------------------------------------------------------------- findings, rejections
-
-
-def put_finding(conn: Connection, finding: Finding) -> bool:
-    """Write a finding or its new state. False when nothing changed."""
-    record = json.dumps(asdict(finding))
-    known = conn.execute(select(findings.c.record).where(findings.c.id == finding.id)).scalar_one_or_none()
-    if known == record:
-        return False
-    row = {"state": finding.state, "record": record}
-    statement = insert(findings).values(id=finding.id, **row)
-    conn.execute(statement.on_conflict_do_update(index_elements=["id"], set_=row))
-    return True
-
-
-def findings_json(conn: Connection, state: str | None = None) -> list[dict[str, Any]]:
-    """Findings, newest first; only those in ``state`` when it is given."""
-    query = select(findings.c.record).order_by(findings.c.seq.desc())
-    if state is not None:
-        query = query.where(findings.c.state == state)
-    return [json.loads(record) for record in conn.execute(query).scalars()]
+# --------------------------------------------------------------------------- rejections
 
 
 def reject(conn: Connection, new: Sequence[Rejection], at: float) -> None:

@@ -149,7 +149,7 @@ class Reporter(FlakyReporting, LivingReporting):
         self._stale.set()
 
     def finding(self, finding: Finding) -> None:
-        """Keep a suspected bug, or its new state, and announce it."""
+        """Keep a suspected bug that was made, or made again, and announce it if that changed anything."""
         if self._store.put_finding(finding):
             self._publish("finding", asdict(finding))
 
@@ -201,6 +201,19 @@ class Reporter(FlakyReporting, LivingReporting):
         admission = self._store.set_admission_state(admission_id, state)
         self._publish("admission", asdict(admission))
         return admission
+
+    def finding_record(self, finding_id: str) -> Finding:
+        """The finding of this id; UnknownFindingError when there is none."""
+        return self._store.finding_record(finding_id)
+
+    def finding_records(self) -> list[Finding]:
+        """Findings as records, newest first."""
+        return self._store.finding_records()
+
+    def update_finding(self, finding: Finding) -> None:
+        """Replace what is kept of a known finding, after a person marked it, and announce it."""
+        self._store.update_finding(finding)
+        self._publish("finding", asdict(finding))
 
     def history(self, nodeid: str, limit: int = 50) -> list[dict[str, Any]]:
         """The newest verdicts of one test, newest first."""

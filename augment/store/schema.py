@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from augment.errors import AugmentError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 Migrations = Mapping[int, Callable[[Connection], None]]
 
@@ -49,7 +49,17 @@ def _add_mutes(conn: Connection) -> None:
         conn.execute(text(f"ALTER TABLE {table} ADD COLUMN muted INTEGER NOT NULL DEFAULT 0"))
 
 
-MIGRATIONS: Migrations = {1: _add_missing_tables, 2: _add_mutes, 3: _add_missing_tables}
+def _add_finding_keys(conn: Connection) -> None:
+    """What makes two findings the same and what makes them alike; those written before are like none but themselves."""
+    present = {column["name"] for column in inspect(conn).get_columns("findings")}
+    for column in {"key", "likeness"} - present:
+        conn.execute(text(f"ALTER TABLE findings ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"))
+    conn.execute(text("UPDATE findings SET key = id WHERE key = ''"))
+    for index in findings.indexes:
+        index.create(conn, checkfirst=True)
+
+
+MIGRATIONS: Migrations = {1: _add_missing_tables, 2: _add_mutes, 3: _add_missing_tables, 4: _add_finding_keys}
 """Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
 
 
@@ -209,7 +219,10 @@ findings = Table(
     Column("id", AnyText, nullable=False, unique=True),
     Column("state", String, nullable=False, index=True),
     Column("record", AnyText, nullable=False),
+    Column("key", AnyText, nullable=False, server_default=""),
+    Column("likeness", AnyText, nullable=False, server_default=""),
 )
+Index("findings_key", findings.c.key, unique=True)
 
 rejections = Table(
     "rejections",

@@ -25,7 +25,7 @@ from augment.records import (
     Run,
     Verdict,
 )
-from augment.store import durable, flakiness, ledger, living, runs, selections
+from augment.store import durable, findings, flakiness, ledger, living, runs, selections
 from augment.store.database import Database
 from augment.store.known import Differing, KnownChanges
 from augment.store.runs import Recorded
@@ -295,14 +295,29 @@ class Store:
             return ledger.rejection_totals(conn)
 
     def put_finding(self, finding: Finding) -> bool:
-        """Write a finding or its new state; False when nothing changed."""
+        """Write a finding that was made or made again; False when nothing changed, or when it is to stay away."""
         with self._db.write() as conn:
-            return ledger.put_finding(conn, finding)
+            return findings.put_finding(conn, finding)
+
+    def update_finding(self, finding: Finding) -> None:
+        """Replace what is kept of a known finding."""
+        with self._db.write() as conn:
+            findings.update_finding(conn, finding)
+
+    def finding_record(self, finding_id: str) -> Finding:
+        """The finding of this id; UnknownFindingError when there is none."""
+        with self._db.read() as conn:
+            return findings.get_finding(conn, finding_id)
+
+    def finding_records(self) -> list[Finding]:
+        """Findings as records, newest first."""
+        with self._db.read() as conn:
+            return findings.all_findings(conn)
 
     def findings(self) -> list[dict[str, Any]]:
         """Findings, newest first."""
         with self._db.read() as conn:
-            return ledger.findings_json(conn)
+            return findings.findings_json(conn)
 
     # ----------------------------------------------------------------------- machine and activity
 
@@ -382,7 +397,7 @@ class Store:
                 "recent_admissions": ledger.admissions_json(conn, 10),
                 "stale": living.stale_json(conn),
                 "notes": living.notes_json(conn, 10),
-                "findings": ledger.findings_json(conn, "open"),
+                "findings": findings.findings_json(conn, findings.SUSPECTED),
                 "rejections": ledger.rejection_totals(conn),
                 "jobs_pending": durable.count_pending(conn),
                 "tokens": ledger.token_totals(conn),

@@ -87,7 +87,9 @@ def _new_test(admission: Mapping[str, Any]) -> str:
 
 
 def _finding(finding: Mapping[str, Any]) -> str:
-    return f"{_code(finding['target'])}: {_plain(finding['title'])}"
+    said = "a bug, you said" if finding["state"] == "bug" else "bug, intended or noise?"
+    told = _code("augment findings show " + finding["id"])
+    return f"{_code(finding['target'])}: {_plain(finding['title'])} ({said} {told})"
 
 
 def _plain(text: str) -> str:

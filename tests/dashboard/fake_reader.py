@@ -16,6 +16,7 @@ from augment.records import (
     Fault,
     FaultKind,
     Finding,
+    FindingState,
     Lane,
     Outcome,
     Run,
@@ -51,7 +52,8 @@ def fill(reporter: Reporter, runs: int = 3, words: str = "boom") -> None:
     for name, state in (("adm-kept", AdmissionState.KEPT), ("adm-held", AdmissionState.HELD)):
         reporter.admitted([admission(name, state, words)])
     reporter.attempts([attempt(words)], [evidence(words)])
-    reporter.finding(Finding("fin-1", f"m:{words}", words, words, f"# {words}", 0.5, 1.0))
+    found = Finding("fin-1", f"m:{words}", words, words, f"# {words}", 0.5, 1.0)
+    reporter.finding(replace(found, rests_on=words, observed=words, rule=words, key=words, intended_source=words))
 
 
 def evidence(words: str) -> Evidence:
@@ -101,6 +103,13 @@ class Review:
 
     def mute(self, nodeid: str, days: float | None) -> dict[str, Any]:
         return muting.mute(self._reporter, nodeid, days)
+
+    def mark(self, finding_id: str, state: str) -> dict[str, Any]:
+        known = self._reporter.finding_record(finding_id)
+        if state == "intended" and not known.intended_source:
+            raise AugmentError(f"{finding_id} has no test that pins what the code does")
+        self._reporter.update_finding(replace(known, state=FindingState(state)))
+        return {"id": finding_id, "state": state}
 
     def unmute(self, nodeid: str) -> dict[str, Any]:
         return muting.unmute(self._reporter, nodeid)

@@ -174,10 +174,11 @@ def test_gate_that_is_off_turns_nothing_away(shop: Path, executor: LocalExecutor
 def test_documented_value_that_the_code_breaks_is_a_finding(shop: Path, executor: LocalExecutor) -> None:
     documented = OneProposal(PROPOSAL.replace("...", "7"), origin="doctest")
     result = run(shop, executor, None, UNSTABLE, generators=[documented])
-    assert result.admitted == []
+    pinned = [item.source.replace('"', "'") for item in result.admitted]
+    assert not any("apply_discount(5, 'x') ==" in source for source in pinned)
     [finding] = result.findings
     assert "== 7" in finding.source
-    assert "== 5" in finding.detail
+    assert "== 5" in finding.observed
 
 
 def test_project_that_changes_meanwhile_ends_the_pass(shop: Path, executor: LocalExecutor) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from augment.records import (
     Admission,
     AdmissionState,
     Fault,
     FaultKind,
     Finding,
+    FindingState,
     Job,
     Lane,
     Outcome,
@@ -51,8 +55,9 @@ def admission(number: int = 1, state: AdmissionState = AdmissionState.KEPT) -> A
     )
 
 
-def finding(number: int = 1, state: str = "open") -> Finding:
-    return Finding(f"fin-{number}", "m:f", "off by one", "says 4, is 5", "def test(): ...", 0.8, 9.0, state)
+def finding(number: int = 1, state: FindingState = FindingState.OPEN, **changes: Any) -> Finding:
+    made = Finding(f"fin-{number}", "m:f", "off by one", "says 4, is 5", "def test(): ...", 0.8, 9.0, state)
+    return replace(made, **changes)
 
 
 def job(number: int, target: str = "m:f", lane: Lane = Lane.WRITE, priority: float = 0.0) -> Job:

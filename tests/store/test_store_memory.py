@@ -1,11 +1,11 @@
-"""Jobs, remembered values, coverage, admissions, findings and the rest of what must not be forgotten."""
+"""Jobs, remembered values, coverage, admissions and the rest of what must not be forgotten."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 
 import pytest
-from store_samples import admission, finding, job
+from store_samples import admission, job
 
 from augment.records import (
     Activity,
@@ -106,7 +106,7 @@ def test_newer_coverage_replaces_only_what_it_speaks_of(store: Store) -> None:
     assert set(store.known_coverage().tests) == {"a"}
 
 
-# --------------------------------------------------------------------------- admissions, findings, rejections
+# --------------------------------------------------------------------------- admissions, rejections
 
 
 def test_an_admission_comes_back_as_it_went_in(store: Store) -> None:
@@ -134,13 +134,6 @@ def test_a_review_may_rename_the_test(store: Store) -> None:
     assert store.admission("adm-1") == kept
     with pytest.raises(UnknownAdmissionError):
         store.update_admission(admission(9))
-
-
-def test_a_finding_is_kept_once_and_may_change_its_state(store: Store) -> None:
-    assert [store.put_finding(finding()) for _ in range(2)] == [True, False]
-    assert store.put_finding(finding(state="fixed"))
-    assert [shown["state"] for shown in store.findings()] == ["fixed"]
-    assert store.summary()["findings"] == []
 
 
 def test_rejections_are_counted_by_gate_and_only_once(store: Store) -> None:

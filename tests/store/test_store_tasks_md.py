@@ -17,7 +17,7 @@ SUMMARY = {
     "recent_admissions": [
         {"id": "adm-1", "nodeid": "t.py::test_n", "target": "m:f", "reason": "covers 3 lines", "state": "held"}
     ],
-    "findings": [{"target": "m:g", "title": "returns 5, not 4"}],
+    "findings": [{"id": "fin-1", "target": "m:g", "title": "returns 5, not 4", "state": "open"}],
     "muted": [{"nodeid": "t.py::test_flaky", "outcome": "failed", "muted_until": 4e9}],
     "muted_broken": 1,
 }
@@ -31,7 +31,7 @@ def test_the_section_says_what_is_broken_and_what_is_new() -> None:
         "- `t.py::test_flaky` failed, muted until 2096-10-02: `augment flaky` says why",
         "`t.py::test_a` failed",
         "covers 3 lines (waiting for review: `augment accept adm-1`)",
-        "`m:g`",
+        "- [ ] `m:g`: returns 5, not 4 (bug, intended or noise? `augment findings show fin-1`)",
     ):
         assert words in text
 
@@ -123,7 +123,7 @@ def test_a_hostile_name_stays_on_its_line(tmp_path: Path, name: str) -> None:
     summary = SUMMARY | {
         "failing": [{"nodeid": name, "outcome": "failed", "revision": name}],
         "recent_admissions": [{"nodeid": name, "target": name, "reason": name, "state": "kept"}],
-        "findings": [{"target": name, "title": name}],
+        "findings": [{"id": name, "target": name, "title": name, "state": "open"}],
         "muted": [{"nodeid": name, "outcome": "failed", "muted_until": 4e9}],
     }
     path = tmp_path / "TASKS.md"
