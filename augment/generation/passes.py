@@ -65,7 +65,8 @@ def measure_baseline(
 class GenerationPass:
     """Writes tests for given targets of one revision.
 
-    The model takes part when ``engine`` is given; ``generators`` are the deterministic ones (None: those of Augment).
+    The model takes part when ``engine`` is given; ``generators`` are the deterministic ones (None: those of Augment),
+    ``more`` others beside them, which know something of this one run.
     Nothing here runs project code itself: everything goes through ``executor``. What is kept is on disk and recorded
     in ``sink`` as soon as it is proven, so a pass that dies loses nothing it has reported.
     """
@@ -80,6 +81,7 @@ class GenerationPass:
         settings: GenerationSettings,
         *,
         generators: Sequence[Generator] | None = None,
+        more: Sequence[Generator] = (),
         lane: Lane = Lane.WRITE,
         clock: Callable[[], float] = time.monotonic,
         progress: Callable[[Progress], None] = lambda _: None,
@@ -91,7 +93,7 @@ class GenerationPass:
         self._sink = sink
         self._engine = engine if _uses(settings, "model") else None
         self._settings = settings
-        offered = _own_generators() if generators is None else generators
+        offered = [*(_own_generators() if generators is None else generators), *more]
         self._generators = [generator for generator in offered if _uses(settings, generator.name)]
         self._lane = lane
         self._clock = clock
