@@ -124,7 +124,11 @@ class ServiceActor(Shell):
         self._notebook.settle()
 
     def _why_not_idle(self) -> str:
-        return self._held_back.why() if self._coordinator.wait_idle(0.0) else "a save is being tested"
+        if not self._coordinator.wait_idle(0.0):
+            return "a save is being tested"
+        if self._behaviour is not None and not self._behaviour.wait_idle(0.0):
+            return "what a save changed is being compared"
+        return self._held_back.why()
 
 
 def _comparisons(project: Project, executor: RayExecutor, output: str) -> Callable[[], Compares]:
