@@ -76,7 +76,12 @@ class ServiceActor(Shell):
         self._sources = Sources(state_folder(root) / "sources")
         snapshots = Snapshots(root)
         kept = Living(project, executor, notebook, living or LivingPolicy(), snapshots.take)
-        self._behaviour = None if output is None else BehaviourWatch(notebook, _comparisons(project, executor, output))
+        self._held_back = HeldBack(namespace)
+        self._behaviour = (
+            None
+            if output is None
+            else BehaviourWatch(notebook, _comparisons(project, executor, output), held_back=self._held_back.why)
+        )
         self._coordinator = Coordinator(
             project,
             executor,
@@ -96,7 +101,6 @@ class ServiceActor(Shell):
             chores.append(
                 Ranked(FLAKINESS_PRIORITY, FlakinessChore(Snapshots(root), notebook, self._batches, flakiness))
             )
-        self._held_back = HeldBack(namespace)
         self._idle = IdleLoop(self._coordinator, notebook, chores, held_back=self._why_not_idle)
         if self._behaviour is not None:
             self._behaviour.start()

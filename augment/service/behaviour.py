@@ -37,14 +37,21 @@ class BehaviourWatch:
     """Compares what each save changed, one save at a time, from a thread of its own: no verdict waits for it.
 
     A newer save ends the comparison in progress, and what was not told yet is told with it: from the code that was
-    there before the first of them to the code that is there now. ``comparison`` makes a new one for each save.
+    there before the first of them to the code that is there now. ``comparison`` makes a new one for each save;
+    ``held_back`` says why its batches will have to wait ('' when they will not), so that a person is told.
     """
 
     def __init__(
-        self, notebook: Notebook, comparison: Callable[[], Compares], *, clock: Callable[[], float] = time.time
+        self,
+        notebook: Notebook,
+        comparison: Callable[[], Compares],
+        *,
+        held_back: Callable[[], str] = lambda: "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._notebook = notebook
         self._comparison = comparison
+        self._held_back = held_back
         self._clock = clock
         self._waiting: Edit | None = None
         self._untold: Edit | None = None
@@ -111,6 +118,8 @@ class BehaviourWatch:
 
     def _compare(self, edit: Edit) -> None:
         assert self._running is not None
+        if reason := self._held_back():
+            self._say(f"waiting to compare what the save changed: {reason}")
         compared = self._running.run(edit)
         if compared.superseded:
             return  # it stays untold, and goes with the save that came between

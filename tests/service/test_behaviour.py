@@ -76,6 +76,16 @@ def test_a_change_is_stored_announced_and_said(reporter: Reporter, watch: Callab
     assert reporter.recall(UNCHANGED) == {"m:f": {"hash": "h", "sources": ["x"]}}
 
 
+def test_that_the_machine_is_busy_is_said(reporter: Reporter) -> None:
+    behaviour = BehaviourWatch(reporter, lambda: Scripted(Compared()), held_back=lambda: "CPU of others at 85%")
+    behaviour.start()
+    behaviour.saved(Edit("old", Snapshot("new", {}), {}))
+    assert behaviour.wait_idle(10.0)
+    behaviour.stop()
+    said = {activity["part"]: activity["text"] for activity in reporter.activities()}
+    assert said["behaviour"] == "waiting to compare what the save changed: CPU of others at 85%"
+
+
 def test_a_newer_save_ends_the_comparison_and_is_told_with_it(watch: Callable[..., BehaviourWatch]) -> None:
     first, second = Scripted(Compared(), held=True), Scripted(Compared())
     behaviour = watch(first, second)
