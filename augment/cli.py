@@ -22,6 +22,7 @@ _MODULES = {
     "review": ("accept", "reject"),
     "undo": ("undo",),
     "service": ("status", "stop"),
+    "diff": ("diff",),
     "why": ("why",),
     "doctor": ("doctor",),
     "overlay": ("overlay",),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from augment.behaviour import BehaviourChange
 from augment.exploring import Exploration, Explored
 from augment.mutants import Mutant, MutantVerdict
 from augment.records import (
@@ -318,6 +319,9 @@ class ReportSink(Protocol):
 
     def finding(self, finding: Finding) -> None: ...
 
+    def behaviour_changed(self, changes: Sequence[BehaviourChange]) -> None:
+        """Keep what a save changed of what the code does, in the order of reading."""
+
     def sample(self, sample: ResourceSample) -> None: ...
 
     def activity(self, activity: Activity) -> None: ...
@@ -410,6 +414,9 @@ class ReportReader(Protocol):
         """What became of kept tests, newest first."""
 
     def findings(self) -> list[dict[str, Any]]: ...
+
+    def behaviour(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Calls that do something else since a save, newest save first."""
 
     def rejections(self) -> dict[str, int]:
         """How many candidates each gate turned away."""

@@ -108,6 +108,7 @@ class Fleet:
             spec.flakiness,
             spec.controls,
             spec.living,
+            spec.generation.output if not spec.no_generation and "difference" in spec.generation.generators else None,
             max_concurrency=4,
         )
         self._make(WATCHER, WatcherActor, root, spec.namespace, *logs)

@@ -21,7 +21,7 @@ from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
 from augment.records import CoverageReport, Lane, Project, Snapshot, Target
 from augment.seams import Engine
-from augment.service import SURVIVORS, ModelState, Writer
+from augment.service import SURVIVORS, UNCHANGED, ModelState, Writer
 
 if TYPE_CHECKING:
     # Loaded when there is something to write and a model to ask: Ray Serve alone takes 90 MB.
@@ -104,7 +104,7 @@ class GeneratorActor(Shell):
         lane: Lane,
         should_stop: Callable[[], bool],
     ) -> dict[str, int]:
-        from augment.generation import GenerationPass
+        from augment.generation import DifferenceGenerator, GenerationPass
 
         started = time.monotonic()
         work = GenerationPass(
@@ -114,6 +114,7 @@ class GeneratorActor(Shell):
             self._notebook,
             engine,
             self._settings if lane is Lane.WRITE else replace(self._settings, search_s=0.0),
+            more=(DifferenceGenerator(lambda: self._notebook.recall(UNCHANGED) or {}),),
             lane=lane,
             known=self._notebook.finding_records(),
             should_stop=should_stop,

@@ -13,6 +13,7 @@ import ray
 from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
 from augment.actors.naming import REPORTER, find_actor
+from augment.behaviour import BehaviourChange
 from augment.records import (
     Activity,
     Admission,
@@ -183,6 +184,10 @@ class ReporterClient:
         """Record a finding."""
         self._write("finding", finding)
 
+    def behaviour_changed(self, changes: Sequence[BehaviourChange]) -> None:
+        """Record what a save changed of what the code does."""
+        self._write("behaviour_changed", changes)
+
     def sample(self, sample: ResourceSample) -> None:
         """Record a resource sample."""
         self._write("sample", sample)
@@ -312,6 +317,10 @@ class ReporterClient:
     def findings(self) -> list[dict[str, Any]]:
         """Every finding."""
         return self._read("findings")
+
+    def behaviour(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Calls that do something else since a save."""
+        return self._read("behaviour", limit)
 
     def rejections(self) -> dict[str, int]:
         """Counts of rejections by gate."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import ray
@@ -21,6 +21,7 @@ from augment.service import (
     TESTED,
     TESTED_REVISION,
     UNSETTLED,
+    BehaviourWatch,
     ControlPolicy,
     Controls,
     Coordinator,
@@ -34,6 +35,7 @@ from augment.service import (
     Sources,
     state_folder,
 )
+from augment.service.behaviour import Compares
 from augment.service.retrying import RETRIES
 
 LIVING_PRIORITY = 5
@@ -48,7 +50,8 @@ class ServiceActor(Shell):
     """Shell over :class:`augment.service.Coordinator`.
 
     Lifecycle: made by launch, beside the project's files. What was tested and what is to be written stands in the
-    store, so when it dies it starts again from the last revision whose verdicts are complete.
+    store, so when it dies it starts again from the last revision whose verdicts are complete. A comparison of old and
+    new code that it was at is lost. ``output`` is the folder of Augment's own tests; None compares nothing.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class ServiceActor(Shell):
         flakiness: FlakinessPolicy | None = None,
         controls: ControlPolicy | None = None,
         living: LivingPolicy | None = None,
+        output: str | None = None,
     ) -> None:
         start_logging(Path(log_dir), SERVICE, log_level)
         end_with_threads()
@@ -72,6 +76,12 @@ class ServiceActor(Shell):
         self._sources = Sources(state_folder(root) / "sources")
         snapshots = Snapshots(root)
         kept = Living(project, executor, notebook, living or LivingPolicy(), snapshots.take)
+        self._held_back = HeldBack(namespace)
+        self._behaviour = (
+            None
+            if output is None
+            else BehaviourWatch(notebook, _comparisons(project, executor, output), held_back=self._held_back.why)
+        )
         self._coordinator = Coordinator(
             project,
             executor,
@@ -81,6 +91,7 @@ class ServiceActor(Shell):
             parallel=parallel,
             retries=retries,
             on_tested=kept.tested,
+            on_edit=None if self._behaviour is None else self._behaviour.saved,
         )
         self._batches = RerunBatches(project, executor, limits)
         chores = [Ranked(LIVING_PRIORITY, kept)]
@@ -90,8 +101,9 @@ class ServiceActor(Shell):
             chores.append(
                 Ranked(FLAKINESS_PRIORITY, FlakinessChore(Snapshots(root), notebook, self._batches, flakiness))
             )
-        self._held_back = HeldBack(namespace)
         self._idle = IdleLoop(self._coordinator, notebook, chores, held_back=self._why_not_idle)
+        if self._behaviour is not None:
+            self._behaviour.start()
         self._coordinator.start()
         self._idle.start()
         # The watcher reports changes only: after a restart the present state must be looked at here.
@@ -109,9 +121,27 @@ class ServiceActor(Shell):
     def stop(self) -> None:
         """End the run or the idle work in progress and stop."""
         self._coordinator.stop()
+        if self._behaviour is not None:
+            self._behaviour.stop()
         self._idle.stop()
         self._batches.close()
         self._notebook.settle()
 
     def _why_not_idle(self) -> str:
-        return self._held_back.why() if self._coordinator.wait_idle(0.0) else "a save is being tested"
+        if not self._coordinator.wait_idle(0.0):
+            return "a save is being tested"
+        if self._behaviour is not None and not self._behaviour.wait_idle(0.0):
+            return "what a save changed is being compared"
+        return self._held_back.why()
+
+
+def _comparisons(project: Project, executor: RayExecutor, output: str) -> Callable[[], Compares]:
+    """Makes a comparison of old and new code for one save."""
+
+    def make() -> Compares:
+        # Loaded with the first save: this process waits for verdicts, and generation is large.
+        from augment.generation import Comparison
+
+        return Comparison(project, executor, output=output)
+
+    return make

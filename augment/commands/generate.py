@@ -115,6 +115,7 @@ def _pass_settings(settings: Settings, without: Sequence[str]) -> GenerationSett
     known = {
         *GATES,
         "search",
+        "difference",
         "integration",
         "property",
         "model",

@@ -28,7 +28,7 @@ def affected_tests(project: Project, reference: str) -> Affected:
     Raises :class:`ProjectError` when the project is not in a git repository or has no such revision.
     """
     root = Path(project.root)
-    changed = _changed_files(root, reference)
+    changed = changed_files(root, reference)
     recorded = _recorded(root)
     if recorded is None:
         return Affected(None, "no coverage is recorded for this project yet, so all tests run")
@@ -36,14 +36,14 @@ def affected_tests(project: Project, reference: str) -> Affected:
     new = take_snapshot(root)
     old_files = dict(new.files)
     for file in changed:
-        data = _at(root, reference, file)
+        data = file_at(root, reference, file)
         old_files.pop(file, None)
         if data is not None:
             old_files[file] = content_hash(data)
     change = compare(
         Snapshot.of(old_files),
         new,
-        lambda file: _text(_at(root, reference, file) if file in changed else _now(root, file)),
+        lambda file: _text(file_at(root, reference, file) if file in changed else _now(root, file)),
         lambda file: _text(_now(root, file)),
         discover_project(root, project.interpreter),
     )
@@ -60,7 +60,7 @@ def _whole_files(coverage: CoverageReport, changed: set[str], root: Path, refere
 
     The recorded lines are those of the newest revision that was run, which need not be ``reference``.
     """
-    lengths = {file: _text(_at(root, reference, file)) for file in changed}
+    lengths = {file: _text(file_at(root, reference, file)) for file in changed}
     whole = {
         file: FileCoverage(frozenset(range(1, text.count("\n") + 2)))
         for file, text in lengths.items()
@@ -88,15 +88,20 @@ def _recorded(root: Path) -> tuple[CoverageReport, Mapping[str, str]] | None:
     return (coverage, outcomes) if coverage.tests else None
 
 
-def _changed_files(root: Path, reference: str) -> set[str]:
+def changed_files(root: Path, reference: str, option: str = "--changed-since") -> set[str]:
+    """Files that differ from ``reference``, new ones included; ``option`` stands in the line of an error.
+
+    Raises :class:`ProjectError` when the project is not in a git repository or has no such revision.
+    """
     known = _git(root, "diff", "--name-only", "--no-renames", "--relative", "-z", reference, "--", ".")
     if known is None:
-        raise ProjectError(f"--changed-since {reference}: git knows no such revision in {root}.")
+        raise ProjectError(f"{option} {reference}: git knows no such revision in {root}.")
     new = _git(root, "ls-files", "--others", "--exclude-standard", "-z") or b""
     return {name for name in (known + new).decode("utf-8", "surrogateescape").split("\0") if name}
 
 
-def _at(root: Path, reference: str, file: str) -> bytes | None:
+def file_at(root: Path, reference: str, file: str) -> bytes | None:
+    """The bytes of a file at ``reference``, None where it was not there."""
     return _git(root, "show", f"{reference}:./{file}")
 
 
@@ -118,5 +123,5 @@ def _git(root: Path, *arguments: str) -> bytes | None:
     try:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, check=False)
     except FileNotFoundError as error:
-        raise ProjectError("--changed-since needs git, which is not installed.") from error
+        raise ProjectError("git is not installed, and this option needs it.") from error
     return done.stdout if done.returncode == 0 else None

@@ -28,14 +28,15 @@ def choose_targets(project: Project, what: Sequence[str], purpose: str) -> list[
         return targets
     chosen: dict[str, Target] = {}
     for name in what:
-        matching = [target for target in targets if _matches(target, name, project)]
+        matching = [target for target in targets if names_target(target, name, project)]
         if not matching:
             raise ProjectError(f"{name} names no file, module or target of {project.root} that {purpose}")
         chosen |= {target.id: target for target in matching}
     return list(chosen.values())
 
 
-def _matches(target: Target, name: str, project: Project) -> bool:
+def names_target(target: Target, name: str, project: Project) -> bool:
+    """Whether ``name`` (a file, a folder, a module or MODULE:NAME) means ``target``, alone or with others."""
     if ":" in name:
         return target.id == name or target.id.startswith(f"{name}.")
     path = Path(name)

@@ -37,11 +37,12 @@ class GeneratorSettings(_Section):
         min_length=1,
         description="Types of test to write.",
     )
-    generators: tuple[Literal["search", "integration", "property", "model"], ...] = Field(
-        default=("search", "integration", "property", "model"),
+    generators: tuple[Literal["search", "difference", "integration", "property", "model"], ...] = Field(
+        default=("search", "difference", "integration", "property", "model"),
         min_length=1,
-        description="Generators that compete: `search` needs no model, `integration` tests flows over several modules "
-        "and `property` writes Hypothesis tests, neither with a model; `model` asks Qwen.",
+        description="Generators that compete: `search` needs no model, `difference` runs a changed function as it was "
+        "and as it is, `integration` tests flows over several modules and `property` writes Hypothesis tests, none of "
+        "them with a model; `model` asks Qwen.",
     )
     temperature: float = Field(
         default=0.3, ge=0.0, le=2.0, description="How freely the model samples; 0 always takes the likeliest token."

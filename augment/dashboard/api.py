@@ -112,6 +112,11 @@ def _explaining(reader: CachedReader) -> APIRouter:
             raise HTTPException(404, f"no test is called {nodeid[:200]!r}{near}")
         return found
 
+    @router.get("/behaviour")
+    def behaviour(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> list[dict[str, Any]]:
+        """Calls that do something else since a save, newest save first."""
+        return reader.behaviour(limit)
+
     return router
 
 

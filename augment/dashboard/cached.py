@@ -113,6 +113,10 @@ class CachedReader:
         """Every finding."""
         return self._cached(("findings",), self._reader.findings)
 
+    def behaviour(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Calls that do something else since a save."""
+        return self._cached(("behaviour", limit), lambda: self._reader.behaviour(limit))
+
     def rejections(self) -> dict[str, int]:
         """Counts of rejections by gate."""
         return self._cached(("rejections",), self._reader.rejections)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from augment.dashboard import living, why
+from augment.dashboard import behaviour, living, why
 from augment.dashboard.markup import (
     ago,
     breakable,
@@ -63,7 +63,7 @@ def head(health: Mapping[str, Any], title: str, ray_dashboard_url: str | None) -
 
 def page(summary: Mapping[str, Any], model_endpoint: str | None) -> str:
     """What is broken, what was written, what is going on."""
-    broken = _broken(summary) + living.stale(summary)
+    broken = _broken(summary) + living.stale(summary) + behaviour.card_of(summary["behaviour"])
     return (
         f"{_banner(summary)}{_tiles(summary)}"
         f'<div class="columns"><div>{broken}{_muted(summary)}{_faults(summary)}{_last_run(summary)}</div>'

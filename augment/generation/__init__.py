@@ -1,6 +1,7 @@
 """Generators of tests, the gates that judge what they propose, and the writing of what is kept."""
 
 from augment.generation.accounts import PassResult
+from augment.generation.difference import Comparison, DifferenceGenerator
 from augment.generation.findings import finding_of_property, finding_of_revision, pinning_admission
 from augment.generation.following import Follower, Following
 from augment.generation.gates import GATES
@@ -17,6 +18,8 @@ from augment.generation.write import apply_admission, is_own_name, kept_because
 
 __all__ = [
     "GATES",
+    "Comparison",
+    "DifferenceGenerator",
     "EditedError",
     "Fate",
     "Follower",

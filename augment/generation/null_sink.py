@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from augment.behaviour import BehaviourChange
 from augment.records import (
     Activity,
     Admission,
@@ -47,6 +48,9 @@ class NullSink:
 
     def finding(self, finding: Finding) -> None:
         """Let it go."""
+
+    def behaviour_changed(self, changes: Sequence[BehaviourChange]) -> None:
+        """Let them go."""
 
     def sample(self, sample: ResourceSample) -> None:
         """Let it go."""

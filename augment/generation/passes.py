@@ -69,8 +69,9 @@ def measure_baseline(
 class GenerationPass:
     """Writes tests for given targets of one revision.
 
-    The model takes part when ``engine`` is given; ``generators`` are the deterministic ones (None: those of Augment).
-    ``known`` are the findings so far: those that people settled are not made again, those that stand are tried again.
+    The model takes part when ``engine`` is given; ``generators`` are the deterministic ones (None: those of Augment),
+    ``more`` others beside them, which know something of this one run. ``known`` are the findings so far: those that
+    people settled are not made again, those that stand are tried again.
     Nothing here runs project code itself: everything goes through ``executor``. What is kept is on disk and recorded
     in ``sink`` as soon as it is proven, so a pass that dies loses nothing it has reported.
     """
@@ -85,6 +86,7 @@ class GenerationPass:
         settings: GenerationSettings,
         *,
         generators: Sequence[Generator] | None = None,
+        more: Sequence[Generator] = (),
         lane: Lane = Lane.WRITE,
         known: Sequence[Finding] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -97,7 +99,7 @@ class GenerationPass:
         self._sink = sink
         self._engine = engine if _uses(settings, "model") else None
         self._settings = settings
-        offered = _own_generators() if generators is None else generators
+        offered = [*(_own_generators() if generators is None else generators), *more]
         self._generators = [generator for generator in offered if _uses(settings, generator.name)]
         self._lane = lane
         self._known = known

@@ -18,7 +18,7 @@ class GenerationSettings:
     """
 
     kinds: tuple[TestKind, ...] = (TestKind.UNIT, TestKind.INTEGRATION, TestKind.PROPERTY)
-    generators: tuple[str, ...] = ("search", "integration", "property", "model")
+    generators: tuple[str, ...] = ("search", "difference", "integration", "property", "model")
     without: frozenset[str] = frozenset()
     temperature: float = 0.3
     max_length: int = 2048

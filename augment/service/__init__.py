@@ -1,5 +1,6 @@
 """The plain classes behind the actors: watching, planning, coordinating, writing, resources and governing. No Ray."""
 
+from augment.service.behaviour import UNCHANGED, BehaviourWatch
 from augment.service.controls import ControlPolicy, Controls
 from augment.service.coordinating import SUITE, TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
 from augment.service.governing import Governor, GovernorState, Lease
@@ -18,7 +19,9 @@ __all__ = [
     "TARGETS_AT_ONCE",
     "TESTED",
     "TESTED_REVISION",
+    "UNCHANGED",
     "UNSETTLED",
+    "BehaviourWatch",
     "ControlPolicy",
     "Controls",
     "Coordinator",

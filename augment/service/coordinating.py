@@ -20,6 +20,7 @@ from augment.analysis import (
     is_test_file,
     select_tests,
 )
+from augment.behaviour import Edit
 from augment.errors import AugmentError
 from augment.records import (
     Activity,
@@ -32,6 +33,7 @@ from augment.records import (
 )
 from augment.seams import BatchResult, Executor, Limits, Memory, ReportSink
 from augment.service.deciding import decision_of
+from augment.service.edits import edit_of
 from augment.service.planning import (
     coverage_after,
     files_changed,
@@ -100,6 +102,7 @@ class Coordinator:
         retries: int = RETRIES,
         clock: Callable[[], float] = time.time,
         on_tested: OnTested = lambda _changes, _snapshot, _known: None,
+        on_edit: Callable[[Edit], None] | None = None,
     ) -> None:
         self._project = project
         self._root = Path(project.root)
@@ -111,6 +114,7 @@ class Coordinator:
         self._retries = retries
         self._clock = clock
         self._on_tested = on_tested
+        self._on_edit = on_edit
         self._source_index = SourceIndex()
         self._surroundings = Surroundings(project, notebook)
         self._latest: Snapshot | None = None
@@ -205,12 +209,14 @@ class Coordinator:
             results = self._run(plan, snapshot)
             if results is None:
                 return
+            self._tell_edit(plan, tested, snapshot)
             recorded = self._batches.record(plan, snapshot) if plan.recorded_behind else results
             if is_superseded(recorded):
                 return  # what these tests run is not known: they stay unsettled, and the next save selects them again
             measured = merged([result.coverage for result in recorded])
         elif plan.change:
             self._decided(plan, snapshot, None)
+            self._tell_edit(plan, tested, snapshot)
         self._record(plan, snapshot, measured)
         if tested is not None and plan.change is not None:
             old, new = self._reader(tested), self._reader(snapshot)
@@ -345,6 +351,11 @@ class Coordinator:
         at = self._clock()
         decision = decision_of(plan.change, plan.packages, plan.selections, snapshot.revision, run_id, at)
         self._notebook.decided(decision)
+
+    def _tell_edit(self, plan: RunPlan, tested: Snapshot | None, snapshot: Snapshot) -> None:
+        """Hand on what the save replaced, now that its verdicts are out: soon the old texts are let go of."""
+        if self._on_edit is not None and plan.change is not None and tested is not None:
+            self._on_edit(edit_of(plan.change, tested, snapshot, self._sources.read))
 
     def _forget(self, gone: Sequence[str]) -> None:
         if gone:

@@ -27,6 +27,7 @@ from augment.records import (
 )
 from augment.seams import Event
 from augment.store import tasks_md
+from augment.store.behaviour_reporting import BehaviourReporting
 from augment.store.events import EventHub
 from augment.store.explained import why
 from augment.store.flaky_reporting import FlakyReporting
@@ -44,7 +45,7 @@ _SETTLE_S = 0.5
 T = TypeVar("T")
 
 
-class Reporter(FlakyReporting, LivingReporting):
+class Reporter(FlakyReporting, LivingReporting, BehaviourReporting):
     """Implements ReportSink, ReportReader and Memory over one Store.
 
     Every sink call first makes its record durable, then publishes an event, then notes that the files are stale. A

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from augment.errors import AugmentError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 Migrations = Mapping[int, Callable[[Connection], None]]
 
@@ -59,7 +59,13 @@ def _add_finding_keys(conn: Connection) -> None:
         index.create(conn, checkfirst=True)
 
 
-MIGRATIONS: Migrations = {1: _add_missing_tables, 2: _add_mutes, 3: _add_missing_tables, 4: _add_finding_keys}
+MIGRATIONS: Migrations = {
+    1: _add_missing_tables,
+    2: _add_mutes,
+    3: _add_missing_tables,
+    4: _add_finding_keys,
+    5: _add_missing_tables,
+}
 """Version -> the step that leads from it to the next one. Every released version keeps its step for good."""
 
 
@@ -332,6 +338,19 @@ controls = Table(
 )
 Index("controls_once", controls.c.run_id, controls.c.nodeid, unique=True)
 Index("controls_missed", controls.c.missed, controls.c.seq)
+
+
+# Calls that do something else since a save; the record is a BehaviourChange.
+behaviour = Table(
+    "behaviour",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", AnyText, nullable=False, unique=True),
+    Column("target", AnyText, nullable=False, index=True),
+    Column("revision", AnyText, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("record", AnyText, nullable=False),
+)
 
 
 class SchemaError(AugmentError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from augment.behaviour import BehaviourChange
 from augment.records import (
     Activity,
     Admission,
@@ -25,12 +26,13 @@ from augment.records import (
     Run,
     Verdict,
 )
-from augment.store import durable, findings, flakiness, ledger, living, runs, selections
+from augment.store import behaviour, durable, findings, flakiness, ledger, living, runs, selections
 from augment.store.database import Database
 from augment.store.known import Differing, KnownChanges
 from augment.store.runs import Recorded
 
 _FAILING_SHOWN = 200
+_BEHAVIOUR_SHOWN = 12
 _PRUNE_EVERY_RUNS = 20
 
 
@@ -319,6 +321,18 @@ class Store:
         with self._db.read() as conn:
             return findings.findings_json(conn)
 
+    # ----------------------------------------------------------------------- behaviour
+
+    def put_behaviour(self, changes: Sequence[BehaviourChange]) -> list[BehaviourChange]:
+        """Write what a save changed of what the code does; return what was not known."""
+        with self._db.write() as conn:
+            return behaviour.put(conn, changes)
+
+    def behaviour(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Calls that do something else since a save, newest save first."""
+        with self._db.read() as conn:
+            return behaviour.listed(conn, limit)
+
     # ----------------------------------------------------------------------- machine and activity
 
     def put_sample(self, sample: ResourceSample) -> None:
@@ -398,6 +412,7 @@ class Store:
                 "stale": living.stale_json(conn),
                 "notes": living.notes_json(conn, 10),
                 "findings": findings.findings_json(conn, findings.SUSPECTED),
+                "behaviour": behaviour.listed(conn, _BEHAVIOUR_SHOWN),
                 "rejections": ledger.rejection_totals(conn),
                 "jobs_pending": durable.count_pending(conn),
                 "tokens": ledger.token_totals(conn),

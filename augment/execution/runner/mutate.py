@@ -63,7 +63,8 @@ class MutationLoop:
                 self._emitter.send("unapplied", id=mutant["id"], why=why)
             return True
         session.config.pluginmanager.unregister(self._reporter)
-        if any([_prepare(item) for item in session.items]):
+        properties = [item for item in session.items if _prepare(item)]
+        if properties:
             warm_hypothesis()  # else each fork reads the constants of every module that is loaded by now
         self._swapper.find()
         root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
@@ -201,7 +202,7 @@ def _no_picture(excinfo: Any, style: Any = None) -> str:
 
 
 def _prepare(item: Any) -> bool:
-    """Nobody reads how a test failed under a mutant: to show it takes longer than the test. Whether it is a property."""
+    """Nobody reads how a test failed under a mutant: to show it takes longer than the test. Is it a property?"""
     item.repr_failure = item._repr_failure_py = _no_picture
     tested = getattr(item, "obj", None)
     function = getattr(tested, "__func__", tested)  # type: Any
