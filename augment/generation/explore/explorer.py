@@ -166,17 +166,17 @@ class Explorer:
             if candidate is None:
                 found.seeded = True
                 break
-            own += self._sketches(candidate)
+            sketches = self._sketches(candidate)
+            if candidate.origin.startswith("doctest") or opened(candidate.source) is None:
+                # Documented results are judged as they stand, and so is what cannot run as a scenario.
+                self._direct.append(candidate)
+            own += sketches
         return own
 
     def _sketches(self, candidate: Candidate) -> list[Sketch]:
-        """The sketch of a candidate, unless it was seen. Documented results are judged as tests too."""
-        if candidate.origin.startswith("doctest"):
-            self._direct.append(candidate)
+        """The sketch of a candidate, unless it was seen or cannot run as a scenario."""
         source = opened(candidate.source, watch=_SUBJECT)
         if source is None:
-            if candidate.characterization and not candidate.origin.startswith("doctest"):
-                self._direct.append(candidate)
             return []
         return self._new(
             Sketch(
