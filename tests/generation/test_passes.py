@@ -54,6 +54,7 @@ ALONE = frozenset({"scenarios", "guidance"})
 QUICK = GenerationSettings(kinds=(TestKind.UNIT,), samples=1, budget_s_per_module=20, test_wall_s=1.0, without=ALONE)
 UNSTABLE = replace(QUICK, without=ALONE | {"stable"})
 """For what has nothing to do with stability: a third of the runs."""
+NOTHING = CoverageReport()
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def run(
     settings: GenerationSettings = QUICK,
     names: Sequence[str] = ("apply_discount",),
     generators: Sequence[Any] = (),
-    baseline: CoverageReport | None = CoverageReport(),
+    baseline: CoverageReport | None = NOTHING,
 ) -> PassResult:
     project = discover_project(root)
     snapshot = take_snapshot(root)

@@ -84,7 +84,8 @@ def warm_hypothesis() -> None:
     """Import Hypothesis where it is installed, and have it try one property.
 
     Without that each process that draws a text reads all of Unicode (1 to 3 s), as nothing that it keeps outlives a
-    batch, and reads the constants of every loaded module (0.3 s).
+    batch, and reads the constants of every loaded module (0.3 s). For each failing property its plugin would import
+    libcst, where it is installed, and make a patch of the example that nobody reads here (0.9 s).
     """
     import importlib.util
 
@@ -98,6 +99,8 @@ def warm_hypothesis() -> None:
         pass
 
     nothing()
+    # What is None there cannot be imported; the plugin takes that for a missing extra.
+    sys.modules.setdefault("hypothesis.extra._patching", None)  # type: ignore[arg-type]
 
 
 def vary_after_fork() -> None:
