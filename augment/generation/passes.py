@@ -118,13 +118,16 @@ class GenerationPass:
             baseline = measure_baseline(self._project, self._executor, lane=self._lane)
         tools = self._prepare(targets, baseline)
         generators = self._allowed(tools) if tools.kinds else []
-        works = [ModuleWork(contexts, generators, tools) for contexts in self._modules(tools)]
-        for done, work in enumerate(works):
+        modules = self._modules(tools)
+        works: list[ModuleWork] = []
+        for done, contexts in enumerate(modules):
             if tools.over:
                 break
-            self._report_progress(tools, work.module, done, len(works))
-            work.spend(self._settings.budget_s_per_module, last=done == len(works) - 1)
-            self._report_progress(tools, work.module, done + 1, len(works))
+            work = ModuleWork(contexts, generators, tools)
+            works.append(work)
+            self._report_progress(tools, work.module, done, len(modules))
+            work.spend(self._settings.budget_s_per_module, last=done == len(modules) - 1)
+            self._report_progress(tools, work.module, done + 1, len(modules))
         _spend_the_rest(works, tools)
         self._inspect(tools)
         result = tools.accounts.result

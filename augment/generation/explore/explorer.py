@@ -108,7 +108,7 @@ class Explorer:
         self._outputs: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_OUTPUTS))
         self._fields = {
             context.target.id: _Field(
-                context, iter(seeds.propose(context, seed, _SEEDS)) if seeds is not None else iter(())
+                context, _proposals(seeds, context, seed) if seeds is not None else iter(())
             )
             for context in contexts
         }
@@ -314,6 +314,11 @@ class Explorer:
             parents=(*sketch.parents, sketch.id),
             characterization=True,
         )
+
+
+def _proposals(seeds: Generator, context: TargetContext, seed: int) -> Iterator[Candidate]:
+    """First calls of one target, worked out when the first is wanted: a module may have hundreds of targets."""
+    yield from seeds.propose(context, seed, _SEEDS)
 
 
 def _by_scenario(explored: Explored) -> dict[str, dict[str, tuple[str, ...]]]:
