@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _SMALLEST_REPLY = 96
 _WARMER = 0.3
+_CALLS_REPLY = 220
+"""Tokens of a list of calls; one that is cut off is read as far as it goes."""
 _SCENARIO = ScenarioPrompt().name
 _LARGEST_REPLY = 420
 """A small model repeats itself in longer replies, and short calls let other work in between."""
@@ -140,7 +142,7 @@ class ModelGenerator:
         if schema is None:
             return Sampling(temperature, max_tokens=room, stop=STOPS, seed=seed)
         warmer = min(1.0, temperature + _WARMER) if temperature else 0.0
-        return Sampling(warmer, max_tokens=room, seed=seed, json_schema=schema)
+        return Sampling(warmer, max_tokens=min(room, _CALLS_REPLY), seed=seed, json_schema=schema)
 
     def _candidates(
         self,
