@@ -139,16 +139,15 @@ class ModuleWork:
         return self._explore(reserved) or bool(chunk)
 
     def _explore(self, reserved: set[str]) -> bool:
-        """One step. After one in vain the processor is left to the model for a while: both want all of it."""
+        """One step. After one in vain the processor is left to the model for a while: both want all of it.
+
+        What the model proposed is explored also where targets are ``reserved`` for it.
+        """
         tools, explorer = self._tools, self._explorer
-
-        def is_free(context: TargetContext) -> bool:
-            return context.target.id not in reserved and tools.is_open(context)
-
         began = tools.clock()
-        if explorer is None or began < self._rests_until or not explorer.has_work(is_free):
+        if explorer is None or began < self._rests_until or not explorer.has_work(tools.is_open, reserved):
             return False
-        proposed = explorer.step(is_free)
+        proposed = explorer.step(tools.is_open, reserved)
         self._finding = len(proposed.candidates) >= _MANY
         if not proposed.candidates and tools.asking:
             now = tools.clock()
@@ -168,9 +167,10 @@ class ModuleWork:
         tools = self._tools
         while tools.asking and tools.clock() < end and not tools.over:
             self._collect(_POLL_S)
-        self._turn(self._take(FEWEST_AT_ONCE), set())
+        mine = set(tools.contexts) if tools.settings.model_first else set()
+        self._turn(self._take(FEWEST_AT_ONCE), mine)
         while self._written and tools.clock() < end and not tools.over:
-            self._turn(self._take(FEWEST_AT_ONCE), set())
+            self._turn(self._take(FEWEST_AT_ONCE), mine)
 
     def _search(self, end: float) -> None:
         """Judge what the deterministic generators propose for what the model has left open."""

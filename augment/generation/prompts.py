@@ -160,11 +160,12 @@ def build_messages(
 
     ``gaps`` are shown where calls are asked for.
     """
-    prefix = shared_prefix(context, limit_chars)
     if isinstance(variant, ScenarioPrompt):
+        prefix = shared_prefix(context, limit_chars, style=False)
         order = " ".join([variant.order(context, sample), *_advice(context)])
         order += _gaps_section(gaps or Gaps()) + '\nReply in JSON: {"calls": ["...", ...]}'
         return (Message("system", SCENARIO_SYSTEM), Message("user", f"{prefix}\n\n{order}"))
+    prefix = shared_prefix(context, limit_chars)
     order = " ".join([variant.order(context, sample), *_advice(context), _ONLY_TESTS])
     return (Message("system", SYSTEM), Message("user", f"{prefix}\n\n{order}\n```python\n{_opening(context, variant)}"))
 
@@ -188,10 +189,13 @@ def _opening(context: TargetContext, variant: PromptVariant) -> str:
     return "@given(" if variant.kind is TestKind.PROPERTY else f"def test_{name}_"
 
 
-def shared_prefix(context: TargetContext, limit_chars: int) -> str:
-    """Everything the model is shown before the order, the most useful parts first, cut to ``limit_chars``."""
-    sections = [_code_section(context, limit_chars // 2)]
-    sections += [part for part in (_callee_section(context), _caller_section(context), _style_section(context)) if part]
+def shared_prefix(context: TargetContext, limit_chars: int, *, style: bool = True) -> str:
+    """Everything the model is shown before the order, the most useful parts first, cut to ``limit_chars``.
+
+    ``style`` is an existing test, which stands last: calls alone have no style.
+    """
+    sections = [_code_section(context, limit_chars // 2), _callee_section(context), _caller_section(context)]
+    sections = [part for part in (*sections, _style_section(context) if style else "") if part]
     kept: list[str] = []
     room = limit_chars
     for section in sections:

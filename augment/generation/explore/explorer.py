@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from augment.analysis import TargetContext
@@ -107,9 +107,7 @@ class Explorer:
         self._direct: list[Candidate] = []
         self._outputs: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_OUTPUTS))
         self._fields = {
-            context.target.id: _Field(
-                context, _proposals(seeds, context, seed) if seeds is not None else iter(())
-            )
+            context.target.id: _Field(context, _proposals(seeds, context, seed) if seeds is not None else iter(()))
             for context in contexts
         }
 
@@ -121,17 +119,23 @@ class Explorer:
                 found.waiting.extendleft(self._sketches(candidate))
                 found.stale = 0
 
-    def has_work(self, is_open: Callable[[TargetContext], bool]) -> bool:
+    def has_work(self, is_open: Callable[[TargetContext], bool], reserved: Collection[str] = ()) -> bool:
         """Whether a step could bring anything."""
-        return any(not found.is_spent and is_open(found.context) for found in self._fields.values())
+        return any(
+            (found.waiting if name in reserved else not found.is_spent) and is_open(found.context)
+            for name, found in self._fields.items()
+        )
 
-    def step(self, is_open: Callable[[TargetContext], bool], most: int = 24) -> Proposed:
+    def step(
+        self, is_open: Callable[[TargetContext], bool], reserved: Collection[str] = (), most: int = 24
+    ) -> Proposed:
         """Run one batch of sketches of the open targets, and propose at most ``most`` tests of what it showed.
 
-        Beside them stand proposals that only a whole test can run (they use fixtures of the project).
+        Of ``reserved`` targets (ids) only what was fed is run. Beside the proposals stand those that only a whole test
+        can run (they use fixtures of the project).
         """
         fields = [found for found in self._fields.values() if is_open(found.context)]
-        sketches = self._next(fields)
+        sketches = self._next(fields, reserved)
         if sketches:
             self._look(sketches)
         picks = pick(self._all, self._missing(), [mutant.id for mutant in self._book.alive()], most)
@@ -143,18 +147,19 @@ class Explorer:
 
     # ------------------------------------------------------------------ what to run
 
-    def _next(self, fields: Sequence[_Field]) -> list[Sketch]:
+    def _next(self, fields: Sequence[_Field], reserved: Collection[str]) -> list[Sketch]:
         """Waiting sketches first, then seeds, then variations, in turn for every target."""
         chosen: list[Sketch] = []
-        active = [found for found in fields if not found.is_spent]
+        active = [found for found in fields if found.waiting or not found.is_spent]
         share = max(4, self._size // max(1, len(active)))
         for found in active:
             own: list[Sketch] = []
             while found.waiting and len(own) < 2 * share:
                 own.append(found.waiting.popleft())
-            own += self._seeds_of(found, max(_SEEDS_A_STEP, share) - len(own))
-            if self._guided:
-                own += self._variations(found, share - len(own))
+            if found.context.target.id not in reserved:
+                own += self._seeds_of(found, max(_SEEDS_A_STEP, share) - len(own))
+                if self._guided:
+                    own += self._variations(found, share - len(own))
             chosen += own
         self._rng.shuffle(chosen)
         return chosen[: 2 * _LARGEST]
