@@ -121,7 +121,7 @@ class GeneratorActor(Shell):
         )
         result = work.run(targets, baseline)
         if result.tokens_per_s is not None:
-            self._settings = replace(self._settings, tokens_per_s=result.tokens_per_s)
+            self._settings = replace(self._settings, tokens_per_s=result.tokens_per_s, prompt_s=result.prompt_s)
         if not result.superseded:
             self._notebook.remember(SURVIVORS, {**(self._notebook.recall(SURVIVORS) or {}), **result.survivors})
         log.info(

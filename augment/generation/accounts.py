@@ -26,6 +26,8 @@ class PassResult:
     coverage: CoverageReport = field(default_factory=CoverageReport)
     superseded: bool = False
     """The project changed while the pass ran, which ended it."""
+    prompt_s: float | None = None
+    """Seconds that one prompt of the model took, for the settings of the next pass; None without any."""
     tokens_per_s: float | None = None
     """How fast the model was, for the settings of the next pass; None without a model."""
 

@@ -49,6 +49,11 @@ class ModelDesk:
         """How fast the model was lately."""
         return self._model.tokens_per_s
 
+    @property
+    def prompt_s(self) -> float | None:
+        """Seconds of a call that one prompt took lately."""
+        return self._model.prompt_s
+
     def plan(self, tasks: Sequence[PromptTask]) -> None:
         """Replace what is to be asked by ``tasks``; tests to be mended stay."""
         self._tasks = deque(tasks)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _SMALLEST_REPLY = 96
 _WARMER = 0.3
+_UNHURRIED_S = 45.0
+"""Wall-clock time of a call that nobody waits for: its first test waits for its last."""
 _CALLS_REPLY = 220
 """Tokens of a list of calls; one that is cut off is read as far as it goes."""
 _SCENARIO = ScenarioPrompt().name
@@ -63,6 +65,8 @@ class ModelGenerator:
         self._settings = settings
         self._clock = clock
         self._tokens_per_s = settings.tokens_per_s
+        self.prompt_s = settings.prompt_s
+        """Seconds of a call that one prompt takes, by the latest call; None before the first."""
 
     @property
     def tokens_per_s(self) -> float:
@@ -109,9 +113,14 @@ class ModelGenerator:
         return _proposals(mended, completions, spent)
 
     def affordable(self, wanted: int, seconds: float) -> int:
-        """How many prompts of at least the smallest useful reply fit into ``seconds``; at most ``wanted``."""
+        """How many prompts of at least the smallest useful reply fit into ``seconds``; at most ``wanted``.
+
+        Where replies have a fixed length, as many as a call of moderate length takes, and one while nothing is known: a
+        processor without wide vectors reads 20 tokens a second, and five prompts at once would outlast any patience.
+        """
         if self._settings.reply_tokens is not None:
-            return wanted
+            known = self.prompt_s
+            return min(wanted, 1 if known is None else max(1, int(_UNHURRIED_S / max(known, 0.01))))
         return min(wanted, int(seconds * self._tokens_per_s / _SMALLEST_REPLY))
 
     def _call(
@@ -131,6 +140,7 @@ class ModelGenerator:
         start = self._clock()
         completions = self._engine.generate(requests)
         spent = self._clock() - start
+        self.prompt_s = spent / len(chats) if spent > 0.5 else self.prompt_s
         made = sum(completion.completion_tokens for completion in completions)
         if spent > 0.5 and made:
             self._tokens_per_s = 0.5 * self._tokens_per_s + 0.5 * made / spent

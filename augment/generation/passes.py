@@ -137,7 +137,7 @@ class GenerationPass:
         if self._settings.enabled("mutants"):
             result.survivors = {name: tools.book.alive_of(item.target) for name, item in tools.contexts.items()}
         if tools.desk is not None:
-            result.tokens_per_s = tools.desk.tokens_per_s
+            result.tokens_per_s, result.prompt_s = tools.desk.tokens_per_s, tools.desk.prompt_s
         return result
 
     def _inspect(self, tools: Tools) -> None:

@@ -24,8 +24,8 @@ SCHEMA: dict[str, Any] = {
     "properties": {"calls": {"type": "array", "items": {"type": "string"}}},
     "required": ["calls"],
 }
-"""What a reply has to look like: ``{"calls": ["f(1)", ...]}``. Without bounds of lengths and numbers: engines spell these
-out in their grammars, and one of a few hundred characters kept the default engine busy for minutes.
+"""What a reply has to look like: ``{"calls": ["f(1)", ...]}``. Without bounds of lengths and numbers, which engines
+spell out in their grammars.
 """
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 

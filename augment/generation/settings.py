@@ -28,6 +28,8 @@ class GenerationSettings:
     """Wall-clock time of one call of the model; longer calls would keep their first test waiting for their last."""
     tokens_per_s: float = 20.0
     """How fast the engine was seen to be, prompts included. A low guess makes the first call short, and that tells."""
+    prompt_s: float | None = None
+    """How many seconds of a call one prompt was seen to take, its reply included; None while nothing is known."""
     reply_tokens: int | None = None
     """Length of one reply where no call is hurried: calls are then not cut to ``call_s``, so no test breaks off because
     the machine was busy. None sizes replies to the time that is left."""
