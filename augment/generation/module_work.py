@@ -28,6 +28,8 @@ _KNOWN_TESTS_SHARE = 0.15
 """Of a module's budget, for trying its mutants on the tests that exist already."""
 _SURVIVORS, _UNREACHED = 3, 5
 """Mutants and lines that a prompt shows; a small model loses itself in more."""
+_PATIENCE_S = 30.0
+"""A model that takes longer for one prompt does not keep the others waiting, wherever it would go first."""
 _MOST_REST_S = 5.0
 _MANY = 4
 """While steps of exploration propose so many tests, whole tests of other generators wait: each costs a hundred calls.
@@ -167,7 +169,7 @@ class ModuleWork:
         tools = self._tools
         while tools.asking and tools.clock() < end and not tools.over:
             self._collect(_POLL_S)
-        mine = set(tools.contexts) if tools.settings.model_first else set()
+        mine = set(tools.contexts) if self._model_first else set()
         self._turn(self._take(FEWEST_AT_ONCE), mine)
         while self._written and tools.clock() < end and not tools.over:
             self._turn(self._take(FEWEST_AT_ONCE), mine)
@@ -190,11 +192,18 @@ class ModuleWork:
         tools = self._tools
         if tools.desk is None or not tools.desk.busy:
             return set()
-        if tools.settings.model_first:
+        if self._model_first:
             return set(tools.contexts)
         if seconds_left < _RESERVED_SHARE * tools.settings.budget_s_per_module:
             return set()
         return tools.desk.asked_about
+
+    @property
+    def _model_first(self) -> bool:
+        """Whether all others wait for the model: not for one that was seen to take too long for that."""
+        tools = self._tools
+        slow = tools.desk is not None and (tools.desk.prompt_s or 0.0) > _PATIENCE_S
+        return tools.settings.model_first and not slow
 
     def _ask(self, deadline: float) -> None:
         desk = self._tools.desk
