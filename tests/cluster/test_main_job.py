@@ -23,8 +23,8 @@ VERDICT_S = 2
 WRITTEN = 10
 WRITTEN_S = 600
 WIDE = ("avx512", "avx_vnni", "amx")
-"""What a processor needs to read a prompt in seconds. Without it (20 tokens a second were seen) a prompt takes more than
-a minute, and the other generators do not wait for the model.
+"""What a processor needs to read a prompt in seconds. Without it (20 tokens a second were seen) a prompt takes more
+than a minute, and the other generators do not wait for the model.
 """
 
 
