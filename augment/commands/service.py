@@ -57,7 +57,8 @@ def _told(summary: Mapping[str, Any]) -> list[str]:
     lines += [f"  {test['outcome']} {test['nodeid']}" for test in summary["failing"][:_FAILING_SHOWN]]
     more = len(summary["failing"]) - _FAILING_SHOWN
     lines += [f"  and {more} more"] if more > 0 else []
-    lines += [f"stale: {entry['text']}: `{entry['accept']}` re-pins, or fix the code" for entry in summary.get("stale", ())]
+    stale = summary.get("stale", ())
+    lines += [f"stale: {entry['text']}: `{entry['accept']}` re-pins, or fix the code" for entry in stale]
     lines.append(f"written: {written['kept']} kept, {written['held']} waiting for review")
     lines += [f"now: {activity['part']}: {activity['text']}" for activity in summary["activities"]]
     return lines

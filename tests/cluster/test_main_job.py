@@ -18,6 +18,8 @@ import pytest
 from running import REPOSITORY, Service, Start, copy_of_example, wait_for
 
 DASHBOARD_S = 25
+DASHBOARD_SLOW_S = 50
+"""On a processor that is no match for the model: all else takes two to three times as long there too."""
 MODEL_S = 90
 VERDICT_S = 2
 WRITTEN = 10
@@ -28,11 +30,15 @@ than a minute, and the other generators do not wait for the model.
 """
 
 
+def is_fast() -> bool:
+    """Whether the processor is one that the promises were made for."""
+    known = Path("/proc/cpuinfo")
+    return not known.exists() or any(flag in known.read_text() for flag in WIDE)
+
+
 def writers() -> tuple[str, ...]:
     """Whose tests count: those of the model, and all where the processor is no match for it."""
-    known = Path("/proc/cpuinfo")
-    fast = not known.exists() or any(flag in known.read_text() for flag in WIDE)
-    return ("model",) if fast else ("model", "search", "property", "integration")
+    return ("model",) if is_fast() else ("model", "search", "property", "integration")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,7 @@ def said_at(service: Service, words: str) -> float:
 
 def test_the_dashboard_answers_soon_after_the_launch(service: Service) -> None:
     launched = said_at(service, "watching ")
-    assert said_at(service, "Dashboard: ") - launched < DASHBOARD_S
+    assert said_at(service, "Dashboard: ") - launched < (DASHBOARD_S if is_fast() else DASHBOARD_SLOW_S)
     page = httpx.get(service.url, trust_env=False)
     assert page.status_code == 200
 
