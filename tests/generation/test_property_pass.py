@@ -97,6 +97,6 @@ def test_properties_are_tried_with_more_examples_than_they_are_kept_with() -> No
     first = trial_conftest({"tests/conftest.py": "# ours\n"}, "tests", files, None)["tests/conftest.py"]
     again = trial_conftest({}, "tests", files, 3)["tests/conftest.py"]
     assert first.startswith("# ours\n")
-    assert "max_examples * 1" in first
+    assert "max_examples=own.max_examples\n" in first
     assert "max_examples * 4" in again
     assert "_hypothesis_internal_use_seed = 3" in again
