@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("augment.generator")
 
+_FIRST = 3
+"""Tests that a save gets before anything slower is tried for it."""
+
 MODEL_KEY = "model"
 """Memory key under which launch keeps ``{"state": loading|ready|off|failed, "name": ...}``."""
 
@@ -103,7 +106,7 @@ class GeneratorActor(Shell):
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> dict[str, int]:
+    ) -> dict[str, int] | None:
         from augment.generation import DifferenceGenerator, GenerationPass
 
         started = time.monotonic()
@@ -113,7 +116,7 @@ class GeneratorActor(Shell):
             self._executor,
             self._notebook,
             engine,
-            self._settings if lane is Lane.WRITE else replace(self._settings, search_s=0.0),
+            replace(self._settings, first=_FIRST) if lane is Lane.WRITE else replace(self._settings, search_s=0.0),
             more=(DifferenceGenerator(lambda: self._notebook.recall(UNCHANGED) or {}),),
             lane=lane,
             known=self._notebook.finding_records(),
@@ -133,4 +136,6 @@ class GeneratorActor(Shell):
             result.tokens,
             time.monotonic() - started,
         )
+        if result.superseded:
+            return None
         return dict(Counter(admission.target for admission in result.admitted))

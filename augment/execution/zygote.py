@@ -22,6 +22,7 @@ from augment.execution.environment import make_scratch, runner_environment
 from augment.execution.fresh import MAIN
 from augment.execution.source import RunnerKind
 from augment.execution.staleness import FileTime, any_changed
+from augment.execution.tables import keep_tables, known_tables
 from augment.execution.tree import ProcessTree
 
 _READY_S = 60.0
@@ -88,6 +89,7 @@ class Zygote:
                 "vetted": vetted,
                 # What nobody has read is often a property; the user's own tests meet Hypothesis as they would anywhere.
                 "hypothesis": not kind.trusted,
+                "tables": {} if kind.trusted else known_tables(kind.interpreter, kind.overlay),
             }
             pipe.write(json.dumps(wanted).encode() + b"\n")
         return process
@@ -107,6 +109,7 @@ class Zygote:
             raise ZygoteLostError("the warm process ended before it was ready")
         if told["unsafe"]:
             raise UnsafeForkError(told["unsafe"])
+        keep_tables(self.kind.interpreter, self.kind.overlay, told["tables"])
         self.refused, self._files = told["refused"], told["files"]
         self._changed_early = any(int(time_ns) > self._began_ns for _, time_ns in self._files)
 

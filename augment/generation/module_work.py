@@ -98,6 +98,7 @@ class ModuleWork:
         tools.accounts.say(f"writing tests for {self.module}")
         if not self._begun:
             self._begin(began + seconds * _KNOWN_TESTS_SHARE)
+            self._glimpse(tools.settings.first)
         self._turns(began + seconds)
         if last and tools.desk is not None:
             self._finish(began + seconds + tools.settings.overtime_s)
@@ -115,6 +116,12 @@ class ModuleWork:
             tools.book.add(context.target for context in self._contexts)
             alive = tools.book.alive({context.target.file for context in self._contexts})
             tools.book.kill(tools.runner.noticed_by(tools.baseline, alive, deadline - tools.clock()))
+
+    def _glimpse(self, most: int) -> None:
+        """One step of exploration ahead of everybody, for the few tests that somebody waits for."""
+        if most and self._explorer is not None and not self._tools.over:
+            proposed = self._explorer.step(self._tools.is_open, most=most)
+            self._tools.judge_and_keep(proposed.candidates, proposed.mutants)
 
     def _turns(self, deadline: float) -> None:
         tools = self._tools

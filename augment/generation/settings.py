@@ -39,6 +39,9 @@ class GenerationSettings:
     """The budget belongs to the model as long as it has something to say; deterministic generators come after it, for
     ``search_s``. Whoever comes first takes the coverage; a model's tests read better, and where time is not short it
     goes first."""
+    first: int = 0
+    """Tests that exploration gets to propose before anything slower has a turn, the model included: somebody waits for
+    the first. With 0 all begin together."""
     search_s: float = 20.0
     search_limit: int = 48
     prompt_chars: int = 6000

@@ -306,6 +306,7 @@ class TrialRunner:
             )
         )
         if result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED:
+            log.info("the revision under work is gone: %s", result.fault.detail)
             self.superseded = True
         return result
 

@@ -44,7 +44,9 @@ TARGETS_AT_ONCE = 5
 
 
 class PassRunner(Protocol):
-    """Writes tests for targets of one module and reports what it kept; returns how many for each target's id."""
+    """Writes tests for targets of one module and reports what it kept; returns how many for each target's id, None
+    when the project turned out to hold another revision.
+    """
 
     def __call__(
         self,
@@ -54,7 +56,7 @@ class PassRunner(Protocol):
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> Mapping[str, int]:
+    ) -> Mapping[str, int] | None:
         """Run one pass. ``should_stop`` is asked between batches."""
 
 
@@ -148,7 +150,10 @@ class Writer:
         return True
 
     def _next_jobs(self, targets: dict[str, Target]) -> list[Job]:
-        """The most urgent job and others of its module; jobs whose target is gone or that failed too often go."""
+        """The most urgent job and others of its lane and module; jobs whose target is gone or that failed too often go.
+
+        What a save waits for does not share its time with weak targets that happen to stand beside it.
+        """
         pending = self._notebook.pending_jobs()
         if not pending and self._idle:
             coverage = self._notebook.known_coverage()
@@ -167,8 +172,9 @@ class Writer:
                 usable.append(job)
         if not usable:
             return []
-        module = targets[usable[0].target].module
-        return [job for job in usable if targets[job.target].module == module][:TARGETS_AT_ONCE]
+        module, lane = targets[usable[0].target].module, usable[0].lane
+        mates = [job for job in usable if job.lane is lane and targets[job.target].module == module]
+        return mates[:TARGETS_AT_ONCE]
 
     def _write(self, snapshot: Snapshot, jobs: list[Job], targets: dict[str, Target], model: ModelState) -> None:
         for job in jobs:
@@ -186,6 +192,10 @@ class Writer:
         if should_stop():
             # Cut short by a save, a stop or the governor, not by a fault: it is still to be done, with a clean record.
             self._notebook.enqueue([replace(job, id=new_id("job"), attempts=0) for job in jobs])
+            return
+        if kept is None:
+            # A save came between the look at the project and the pass. Were it always so, the attempts would end it.
+            self._notebook.enqueue([replace(job, id=new_id("job"), attempts=job.attempts + 1) for job in jobs])
             return
         self._learn(wanted, kept, time.monotonic() - began)
         # What brought something may bring more: only what was tried in vain waits for a change.

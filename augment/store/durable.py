@@ -29,25 +29,33 @@ class UnknownJobError(AugmentError):
 
 
 def enqueue(conn: Connection, new: Sequence[Job]) -> None:
-    """Add jobs; a pending job for the same target gives way. A job whose id is known is not added again."""
+    """Add jobs; a pending job for the same target gives way, unless it is of a more urgent lane or newer: then the new
+    one does. A job whose id is known is not added again.
+    """
     for job in new:
         if conn.execute(select(jobs.c.id).where(jobs.c.id == job.id)).one_or_none() is not None:
             continue
-        if job.state is JobState.PENDING:
+        state, urgency = job.state, _URGENCY[job.lane.value]
+        if state is JobState.PENDING:
             # Dropped, not deleted: a late second delivery of the old job must not bring it back.
             same = (jobs.c.target == job.target, jobs.c.state == JobState.PENDING.value)
-            conn.execute(update(jobs).where(*same).values(state=JobState.DROPPED.value))
+            newer = (jobs.c.urgency == urgency) & (jobs.c.created_at > job.created_at)
+            ahead = select(jobs.c.id).where(*same, (jobs.c.urgency < urgency) | newer)
+            if conn.execute(ahead).first() is not None:
+                state = JobState.DROPPED
+            else:
+                conn.execute(update(jobs).where(*same).values(state=JobState.DROPPED.value))
         conn.execute(
             insert(jobs).values(
                 id=job.id,
                 target=job.target,
                 lane=job.lane.value,
-                urgency=_URGENCY[job.lane.value],
+                urgency=urgency,
                 reason=job.reason,
                 created_at=job.created_at,
                 priority=job.priority,
                 attempts=job.attempts,
-                state=job.state.value,
+                state=state.value,
             )
         )
 

@@ -224,3 +224,34 @@ def test_work_that_is_held_back_waits_and_work_in_progress_goes_back_to_the_queu
     assert work.step()
     assert passes.targets == [["shop.pricing:net"]]
     assert [(j.target, j.attempts) for j in reporter.pending_jobs()] == [("shop.pricing:net", 0)]
+
+
+def test_what_a_save_waits_for_is_not_joined_by_weak_targets_beside_it(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    weak = Job("job-weak", "shop.pricing:double", Lane.IDLE, "5 uncovered lines", 1.0, -5.0)
+    reporter.enqueue([weak, job("shop.pricing:net")])
+    passes = Passes()
+    work = writer(root, project, reporter, passes)
+    assert work.step()
+    assert work.step()
+    assert passes.targets == [["shop.pricing:net"], ["shop.pricing:double"]]
+
+
+def test_a_pass_over_a_revision_that_was_gone_is_still_to_be_done_and_not_forever(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net")])
+
+    class Gone(Passes):
+        def __call__(self, *args: object) -> None:  # type: ignore[override]
+            super().__call__(*args)  # type: ignore[arg-type]
+
+    passes = Gone()
+    work = writer(root, project, reporter, passes)
+    for _ in range(writing.MAX_ATTEMPTS):
+        assert work.step()
+    assert not work.step()
+    assert passes.targets == [["shop.pricing:net"]] * writing.MAX_ATTEMPTS

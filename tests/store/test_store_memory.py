@@ -61,6 +61,13 @@ def test_a_finished_job_does_not_come_back(store: Store, state: JobState) -> Non
     assert pending(store) == ["job-2"]
 
 
+def test_weak_work_does_not_take_the_place_of_what_a_save_wants(store: Store) -> None:
+    store.enqueue([job(1)])
+    store.enqueue([replace(job(2), lane=Lane.IDLE)])
+    store.enqueue([replace(job(3), created_at=0.5)])  # older work of the same lane, put back late
+    assert [item.id for item in store.pending_jobs()] == [job(1).id]
+
+
 def test_attempts_are_counted(store: Store) -> None:
     store.enqueue([job(1)])
     assert [store.count_attempt("job-1") for _ in range(3)] == [1, 2, 3]

@@ -1,10 +1,12 @@
 # Paths stay plain strings here: they are compared as pytest, coverage and the import system give them.
-# ruff: noqa: PTH118, PTH123
+# ruff: noqa: PTH103, PTH118, PTH120, PTH123, PTH207
 """What the runner does to its own process: limits, ties to its parent, a look that a test finds sane."""
 
 from __future__ import annotations
 
+import base64
 import errno
+import glob
 import os
 import resource
 import signal
@@ -80,17 +82,27 @@ def settle_hypothesis(folder: str) -> None:
         configuration.set_hypothesis_home_dir(chosen or os.path.join(folder, ".hypothesis"))
 
 
-def warm_hypothesis() -> None:
+def warm_hypothesis(tables: dict[str, str] | None = None) -> dict[str, str]:
     """Import Hypothesis where it is installed, and have it try one property.
 
     Without that each process that draws a text reads all of Unicode (1 to 3 s), as nothing that it keeps outlives a
     batch, and reads the constants of every loaded module (0.3 s). For each failing property its plugin would import
     libcst, where it is installed, and make a patch of the example that nobody reads here (0.9 s).
+
+    ``tables`` are those of Unicode, by their path below its folder ``unicode_data``, in base64; returned are those
+    that were not among them.
     """
     import importlib.util
 
     if importlib.util.find_spec("hypothesis") is None:
-        return
+        return {}
+    given_tables = tables or {}
+    folder = os.path.join(os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY", ".hypothesis"), "unicode_data")
+    for name, text in given_tables.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(text))
     from hypothesis import given, settings, strategies
 
     @settings(max_examples=5, deadline=None, derandomize=True, database=None)
@@ -101,6 +113,13 @@ def warm_hypothesis() -> None:
     nothing()
     # What is None there cannot be imported; the plugin takes that for a missing extra.
     sys.modules.setdefault("hypothesis.extra._patching", None)  # type: ignore[arg-type]
+    made = {}
+    for path in glob.glob(os.path.join(folder, "*", "*")) if tables is not None else ():
+        name = os.path.relpath(path, folder)
+        if name not in given_tables:
+            with open(path, "rb") as file:
+                made[name] = base64.b64encode(file.read()).decode()
+    return made
 
 
 def vary_after_fork() -> None:

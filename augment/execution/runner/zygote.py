@@ -69,13 +69,12 @@ def main(control_fd: int, overlay: str) -> None:
     with search.watch():
         session.prime(overlay, wanted["root"])
     preloaded, refused = import_ahead(wanted["modules"], wanted["vetted"])
-    if wanted["hypothesis"]:
-        process.warm_hypothesis()
+    tables = process.warm_hypothesis(wanted["tables"]) if wanted["hypothesis"] else {}
     prepared.warm = WarmPytest(search)
     prepared.look_again()
     confine.prepare()
     _freeze()
-    told = {"unsafe": _why_unsafe(), "preloaded": preloaded, "refused": refused, "began_ns": began}
+    told = {"unsafe": _why_unsafe(), "preloaded": preloaded, "refused": refused, "began_ns": began, "tables": tables}
     _tell(control, {**told, "files": _loaded_files()})
     if not told["unsafe"]:
         Zygote(control, lambda events, box: session.run_batch(Emitter(events), box, prepared)).serve()
