@@ -20,7 +20,7 @@ from augment.execution.overlay import default_cache
 
 log = logging.getLogger("augment.execution")
 
-_NAME = re.compile(r"[0-9.]+/[A-Za-z0-9-]+(\.[A-Za-z0-9]+)+")
+_NAME = re.compile(r"[0-9]+(\.[0-9]+)*/[A-Za-z0-9-]+(\.[A-Za-z0-9]+)+")
 """Version of Unicode, and a file of Hypothesis's folder ``unicode_data``."""
 _LARGEST = 2**20
 

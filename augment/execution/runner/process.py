@@ -117,8 +117,8 @@ def warm_hypothesis(tables: dict[str, str] | None = None) -> dict[str, str]:
     for path in glob.glob(os.path.join(folder, "*", "*")) if tables is not None else ():
         name = os.path.relpath(path, folder)
         if name not in given_tables:
-            with open(path, "rb") as file:
-                made[name] = base64.b64encode(file.read()).decode()
+            with open(path, "rb") as table:
+                made[name] = base64.b64encode(table.read()).decode()
     return made
 
 
