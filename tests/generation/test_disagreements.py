@@ -161,6 +161,8 @@ def test_an_iterator_may_raise_later(context) -> None:  # type: ignore[no-untype
         ("Blank.\n\n    :rtype: str\n    ", "f(1)", 1.5),
         ("Blank.\n\n    Returns\n    -------\n    int\n        How many.\n    ", "f('a')", None),
         ("Returns a list of words.", "f('a')", 7),
+        ("Mean.\n\n    Returns:\n        The mean; 0.0 for an empty list.\n    ", "f([])", 1.0),
+        ("Returns 0 where x is zero.", "f(0)", 1),
     ],
 )
 def test_a_documented_result_that_the_code_does_not_give_is_a_finding(

@@ -351,3 +351,75 @@ def test_sentences_leave_examples_and_sections_out():
 )
 def test_documented_errors(doc, names):
     assert documented_errors(doc) == names
+
+
+LAWS = '''
+def turned(items: list[int], by: int) -> list[int]:
+    """Move items. Turning back gives the list again: ``turned(turned(items, by), -by) == items``."""
+    return items
+
+
+def scaled(value: float) -> float:
+    """Scale it: ``scaled(scaled(value)) == value``."""
+    return value
+
+
+def is_open(hour: int) -> bool:
+    """Whether the shop is open: from 9 up to and including 18."""
+    return True
+
+
+def is_late(hour: int) -> bool:
+    """Whether it is late: from 20 up to, but not including, 23."""
+    return True
+
+
+def is_near(distance: int) -> bool:
+    """Whether it is near: between 0 and 5."""
+    return True
+
+
+def cut(text: str, width: int) -> str:
+    """The text where it fits; otherwise its beginning, never longer than ``width`` characters."""
+    return text
+
+
+def unique(items: list[str]) -> list[str]:
+    """The items, in the order in which they first appear."""
+    return items
+
+
+def added(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
+    """Add two tables.
+
+    Parameters
+    ----------
+    first, second : dict of str to int
+        The tables. Neither of them is changed.
+    """
+    return first
+'''
+
+
+@pytest.mark.parametrize(
+    ("qualname", "rule", "expected"),
+    [
+        ("turned", "law", ["holds"]),
+        ("scaled", "law", []),  # of floats it holds about
+        ("is_open", "law", ["result is (9 <= hour <= 18)"]),
+        ("is_late", "law", ["result is (20 <= hour < 23)"]),
+        ("is_near", "law", []),  # whether the ends belong to it is not said
+        ("cut", "documented", ["len(result) <= width"]),
+        ("unique", "documented", ["places == sorted(places)"]),
+        ("added", "documented", ["first == before"]),
+    ],
+)
+def test_laws_in_the_docstring_are_taken_at_their_word(asserted, qualname, rule, expected):
+    found = asserted(LAWS, qualname, rule)
+    assert sorted(set(found)) == sorted(ast.unparse(ast.parse(text, mode="eval")) for text in expected)
+
+
+def test_a_law_names_the_sentence_that_it_rests_on(context):
+    law = next(item for item in PropertyGenerator().propose(context(LAWS, "turned"), 0, 99) if item.origin == "law")
+    assert "holds = turned(turned(items, by), -by) == items" in law.source
+    assert "The documentation says: Turning back gives the list again" in law.source

@@ -30,8 +30,13 @@ _VALUE = (
     r"(?P<value>True|False|None|zero|-?\d+(?:\.\d+)?|\[\]|\{\}|\(\)|''|\"\"|"
     r"(?:an |the )?empty (?:string|list|dict|dictionary|tuple|set))"
 )
-_RETURNS_IF = re.compile(rf"^{_VALUE} (?P<condition>(?:if|when|whenever) .+)$", re.IGNORECASE)
-_OR_VALUE_IF = re.compile(rf",? or {_VALUE} (?P<condition>(?:if|when|whenever) .+)$", re.IGNORECASE)
+_RETURNS_IF = re.compile(rf"^{_VALUE} (?P<condition>(?:if|when|whenever|where) .+)$", re.IGNORECASE)
+_OR_VALUE_IF = re.compile(rf",? or {_VALUE} (?P<condition>(?:if|when|whenever|where) .+)$", re.IGNORECASE)
+_FOR_EMPTY = re.compile(
+    rf"^(?:or )?{_VALUE} (?:for|with|given) (?:an )?empty "
+    r"(?P<kind>string|list|sequence|iterable|dict|dictionary|input)$",
+    re.IGNORECASE,
+)
 _IF_RETURNS = re.compile(
     rf"^(?P<condition>(?:if|when|whenever) [^,]+), (?:it )?(?:returns?|{_VALUE.replace('value', 'early')} is returned)"
     rf"(?: {_VALUE})?(?: is returned)?$", re.IGNORECASE
@@ -204,6 +209,9 @@ def _returns(doc: Docstring, about_return: Sequence[tuple[str, str]], parameters
 
 
 def _value_if(sentence: str, plain: str, parameters: Sequence[str]) -> Iterator[ReturnsIf]:
+    if match := _FOR_EMPTY.match(plain):
+        yield from _claimed(match["value"], f"if the {match['kind']} is empty", sentence, parameters, only=False)
+        return
     only = bool(_FALSE_OTHERWISE.search(plain)) or " if and only if " in plain
     stripped = _OTHERWISE.sub("", plain).replace(" if and only if ", " if ")
     for pattern in (_RETURNS_IF, _OR_VALUE_IF):

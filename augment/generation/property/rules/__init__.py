@@ -7,11 +7,13 @@ from augment.generation.property.rules.equivalence import Equivalence, Reference
 from augment.generation.property.rules.exceptions import Exceptions
 from augment.generation.property.rules.idempotence import Idempotence, Involution
 from augment.generation.property.rules.invariants import Bounds, Invariants, Untouched
+from augment.generation.property.rules.laws import Laws
 from augment.generation.property.rules.metamorphic import Arithmetic, Distinction, Insensitivity, Permutation
 from augment.generation.property.rules.round_trip import RoundTrip
 from augment.generation.property.rules.undoing import Filling, Undoing
 
 RULES: tuple[Rule, ...] = (
+    Laws(),
     Documented(),
     RoundTrip(),
     Undoing(),

@@ -22,6 +22,8 @@ _HEDGE = re.compile(
     r"\b(if|unless|except|when|may|might|usually|otherwise|should|optionally|must|can be)\b", re.IGNORECASE
 )
 """A sentence with a condition promises something under that condition only."""
+_ALWAYS = re.compile(r"(?:^|[,;] )(?P<clause>(?:but |and |it is |which is )?(?:never|always)\b[^,;]*)", re.IGNORECASE)
+"""A clause that holds whatever the rest of its sentence depends on."""
 _Reader = Callable[[Subject, "re.Match[str]", str], Iterator[Property]]
 
 
@@ -31,17 +33,24 @@ class Documented:
     name = "documented"
 
     def properties(self, subject: Subject) -> Iterator[Property]:
-        """One or more for each sentence that is understood; sentences with a condition are left alone."""
+        """One or more for each sentence that is understood; sentences with a condition are left alone, but for what
+        they say is *never* or *always* so.
+        """
         if not subject.typed:
             return
         for sentence in sentences_of(subject.doc):
-            if _HEDGE.search(sentence):
-                continue
             rests_on = f"{RESTS_ON}{sentence}"
-            for pattern, read in _READERS:
-                match = re.search(pattern, sentence, re.IGNORECASE)
-                if match is not None:
-                    yield from read(subject, match, rests_on)
+            for said in _unconditional(sentence):
+                for pattern, read in _READERS:
+                    match = re.search(pattern, said, re.IGNORECASE)
+                    if match is not None:
+                        yield from read(subject, match, rests_on)
+
+
+def _unconditional(sentence: str) -> list[str]:
+    if not _HEDGE.search(sentence):
+        return [sentence]
+    return [match["clause"] for match in _ALWAYS.finditer(sentence) if not _HEDGE.search(match["clause"])]
 
 
 def _claims(title: str, text: str, result: tuple[str, ...], kinds: tuple[tuple[str, ...], ...] = ()) -> _Reader:
@@ -116,6 +125,16 @@ def _pure(subject: Subject, match: re.Match[str], rests_on: str) -> Iterator[Pro
         yield untouched(subject, item, "documented", rests_on)
 
 
+def _in_order(subject: Subject, match: re.Match[str], rests_on: str) -> Iterator[Property]:
+    """What comes out comes in the order of its first place in what went in."""
+    lists = subject.of_kind("list")
+    if len(lists) == 1 and subject.result.kind == "list":
+        name = lists[0].name
+        places = f"places = [{name}.index(item) for item in result if item in {name}]"
+        body = (f"result = {subject.call()}", places, "assert places == sorted(places)")
+        yield Property("documented", "keeps_the_order", subject.inputs, body, rests_on=rests_on)
+
+
 def _growing(subject: Subject, match: re.Match[str], rests_on: str) -> Iterator[Property]:
     if subject.result.is_number:
         for item in subject.of_kind("int", "float")[:1]:
@@ -149,7 +168,11 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     (r"order (?:of the \w+ )?(?:does not|doesn't) matter|regardless of (?:the |their )?order|in any order", _any_order),
     (r"ignor\w+ (?:leading and trailing |surrounding )(?:white ?)?spaces?|white ?space around \w+ is ignored", _around),
     (r"(?:does not|doesn't|never|without) (?:modify|change|mutate|alter|modifying|changing|mutating)|"
-     r"\b(?:left|remains?|stays?) (?:unchanged|untouched|as it (?:is|was))|returns? a (?:new|sorted copy|copy)", _pure),
+     r"\b(?:left|remains?|stays?) (?:unchanged|untouched|as it (?:is|was))|returns? a (?:new|sorted copy|copy)|"
+     r"\b(?:is|are) (?:not|never) (?:modified|changed|mutated|altered)|"
+     r"\bneither (?:of them|of the \w+|\w+)? ?is (?:modified|changed|mutated|altered)", _pure),
+    (r"\bin (?:the )?order (?:in which|that) they (?:first )?(?:appear|occur)|"
+     r"\bin (?:the )?order of (?:their )?(?:first )?(?:appearance|occurrence)", _in_order),
     (r"\bmonotonic|\bnever decreas|non-decreasing", _growing),
     (r"never raises|does not raise|doesn't raise|never fails|no exception", _never_raises),
     (r"\b(?:sorted|in (?:ascending|increasing|alphabetical|sorted) order)"
@@ -170,7 +193,7 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
      _claims("is_upper_case", "result == result.upper()", ("str",))),
     (r"\bsame length\b|as long as the (?:input|original)", _claims("is_as_long_as_the_{0}", "len(result) == len({0})",
                                                               ("str", "bytes", *_LISTS), (("str", "list"),))),
-    (rf"\b(?:at most|no (?:longer|more) than|fits?(?: in| into| within)?|maximum (?:length )?(?:of )?|within)"
+    (rf"\b(?:at most|(?:no|never) (?:longer|more) than|fits?(?: in| into| within)?|maximum (?:length )?(?:of )?|within)"
      rf"\s+{_NAME}",
      _about("is_no_longer_than_{0}", "len(result) <= {0}", ("str", *_LISTS), ("int",))),
     (rf"\b(?:at least|no (?:shorter|less) than)\s+{_NAME}",
