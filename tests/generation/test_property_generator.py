@@ -384,6 +384,11 @@ def cut(text: str, width: int) -> str:
     return text
 
 
+def forced(items: list[int], force: bool) -> list[int]:
+    """If ``force`` is true, never negative. ``forced(items, force) == items`` holds within rounding."""
+    return items
+
+
 def unique(items: list[str]) -> list[str]:
     """The items, in the order in which they first appear."""
     return items
@@ -411,7 +416,8 @@ def added(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
         ("is_near", "law", []),  # whether the ends belong to it is not said
         ("cut", "documented", ["len(result) <= width"]),
         ("unique", "documented", ["places == sorted(places)"]),
-        ("added", "documented", ["first == before"]),
+        ("added", "documented", ["first == before", "second == before"]),
+        ("forced", "documented", []),
     ],
 )
 def test_laws_in_the_docstring_are_taken_at_their_word(asserted, qualname, rule, expected):

@@ -23,7 +23,8 @@ _HEDGE = re.compile(
 )
 """A sentence with a condition promises something under that condition only."""
 _ALWAYS = re.compile(r"(?:^|[,;] )(?P<clause>(?:but |and |it is |which is )?(?:never|always)\b[^,;]*)", re.IGNORECASE)
-"""A clause that holds whatever the rest of its sentence depends on."""
+"""A clause that holds in both cases of a sentence that only tells two cases apart."""
+_CONDITION = re.compile(_HEDGE.pattern.replace("|otherwise", ""), re.IGNORECASE)
 _Reader = Callable[[Subject, "re.Match[str]", str], Iterator[Property]]
 
 
@@ -50,7 +51,7 @@ class Documented:
 def _unconditional(sentence: str) -> list[str]:
     if not _HEDGE.search(sentence):
         return [sentence]
-    return [match["clause"] for match in _ALWAYS.finditer(sentence) if not _HEDGE.search(match["clause"])]
+    return [] if _CONDITION.search(sentence) else [match["clause"] for match in _ALWAYS.finditer(sentence)]
 
 
 def _claims(title: str, text: str, result: tuple[str, ...], kinds: tuple[tuple[str, ...], ...] = ()) -> _Reader:
@@ -125,6 +126,11 @@ def _pure(subject: Subject, match: re.Match[str], rests_on: str) -> Iterator[Pro
         yield untouched(subject, item, "documented", rests_on)
 
 
+def _pure_all(subject: Subject, match: re.Match[str], rests_on: str) -> Iterator[Property]:
+    for item in subject.of_kind("list", "dict", "set"):
+        yield untouched(subject, item, "documented", rests_on)
+
+
 def _in_order(subject: Subject, match: re.Match[str], rests_on: str) -> Iterator[Property]:
     """What comes out comes in the order of its first place in what went in."""
     lists = subject.of_kind("list")
@@ -169,8 +175,9 @@ _READERS: tuple[tuple[str, _Reader], ...] = (
     (r"ignor\w+ (?:leading and trailing |surrounding )(?:white ?)?spaces?|white ?space around \w+ is ignored", _around),
     (r"(?:does not|doesn't|never|without) (?:modify|change|mutate|alter|modifying|changing|mutating)|"
      r"\b(?:left|remains?|stays?) (?:unchanged|untouched|as it (?:is|was))|returns? a (?:new|sorted copy|copy)|"
-     r"\b(?:is|are) (?:not|never) (?:modified|changed|mutated|altered)|"
-     r"\bneither (?:of them|of the \w+|\w+)? ?is (?:modified|changed|mutated|altered)", _pure),
+     r"\b(?:which|input|argument|original|list|dict|dictionary|mapping|table|sequence|set) (?:is|are) (?:not|never) "
+     r"(?:modified|changed|mutated|altered)", _pure),
+    (r"\bneither (?:of them|of the \w+|\w+)? ?is (?:modified|changed|mutated|altered)", _pure_all),
     (r"\bin (?:the )?order (?:in which|that) they (?:first )?(?:appear|occur)|"
      r"\bin (?:the )?order of (?:their )?(?:first )?(?:appearance|occurrence)", _in_order),
     (r"\bmonotonic|\bnever decreas|non-decreasing", _growing),

@@ -18,6 +18,10 @@ _WITHIN = re.compile(
     r"(?P<end>(?: and|, and)? including|,? but (?:not including|excluding)|,? excluding)?"
     rf",? {_N}(?P<after>,? (?:inclusive|exclusive|included|excluded))?"
 )
+_HEDGED = re.compile(
+    r"\b(?:if|when|unless|where|except|within|about|approximately|roughly|not|usually|mostly|should|may|might)\b",
+    re.IGNORECASE,
+)
 _ONE_SIDE_ONLY = re.compile(r"\b(?:or|unless|except|holidays?|also|other)\b", re.IGNORECASE)
 
 
@@ -38,7 +42,7 @@ class Laws:
 def _equations(subject: Subject, sentence: str) -> Iterator[Property]:
     for match in _CODE.finditer(sentence):
         text = match[1] or match[2]
-        if _is_law(subject, text) and not re.search(r"\b(?:if|when|unless|where|except)\b", sentence):
+        if _is_law(subject, text) and not _HEDGED.search(sentence):
             body = guarded(subject, f"holds = {text}")
             yield Property(
                 "law", "keeps_its_law", subject.inputs, (*body, "assert holds"), rests_on=f"{RESTS_ON}{sentence}"
