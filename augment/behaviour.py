@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from augment.records import Snapshot
 
@@ -16,6 +17,8 @@ RAISES = "raises "
 NOTHING_RAISED = "no exception"
 """What a call gave whose value no literal states."""
 ENDLESS = "does not end"
+CHANGE = "behaviour-"
+"""How the id of a change begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class BehaviourChange:
     ``call`` is an expression, ``setup`` the statements before it. ``path`` says which part of its value is meant, with
     ``{}`` in the place of the value (``{}`` is all of it, ``{}.total`` an attribute). ``before`` and ``after`` are
     literals, or say how the call ended (``raises ValueError: negative``, ``does not end``). ``was`` is the target's old
-    id where it was renamed or moved.
+    id where it was renamed or moved. ``imports`` are the lines that the call needs, and the exceptions it ended with.
     """
 
     target: str
@@ -51,13 +54,14 @@ class BehaviourChange:
     setup: tuple[str, ...] = ()
     path: str = "{}"
     was: str = ""
+    imports: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """The same for the same change seen again: the revision that it was seen on does not count."""
         parts = (self.previous, self.target, *self.setup, self.call, self.path, self.before, self.after)
         digest = hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
-        return f"behaviour-{digest[:12]}"
+        return f"{CHANGE}{digest[:12]}"
 
     @property
     def subject(self) -> str:
@@ -91,6 +95,13 @@ def _is(after: str, before: str) -> str:
     if after == NOTHING_RAISED:
         return "now raises nothing"
     return f"is {after}"
+
+
+def change_of(row: Mapping[str, Any]) -> BehaviourChange:
+    """A change from what was kept or shown of it."""
+    names = {item.name for item in fields(BehaviourChange)}
+    plain = {name: value for name, value in row.items() if name in names}
+    return BehaviourChange(**{**plain, "setup": tuple(row["setup"]), "imports": tuple(row.get("imports", ()))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,10 @@ def mark_one(
     what: Annotated[str, typer.Argument(metavar="bug|intended|noise|open", help="What it is; open takes a mark back.")],
     project: ProjectArgument = Path(),
 ) -> None:
-    """Say what a finding is: a bug, intended (a test then pins it), or noise (it and its like then stay away)."""
+    """Say what a finding is: a bug, intended (a test then pins it), or noise (it and its like then stay away).
+
+    A change of behaviour becomes a finding when it is marked, by the id that the dashboard shows beside it.
+    """
     if what not in _MARKS:
         raise SettingsError(f"a finding is {', '.join(_MARKS[:-1])} or {_MARKS[-1]}, not {what!r}")
     marked = _mark(root_of(project), finding_id, FindingState(what))

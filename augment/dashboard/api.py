@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from augment.behaviour import CHANGE
 from augment.dashboard.actions import Actions
 from augment.dashboard.cached import CachedReader, ReporterUnavailableError
 from augment.dashboard.living import living
@@ -220,7 +221,8 @@ def _findings(reader: CachedReader, actions: Actions | None) -> APIRouter:
         """Say what a finding is; *intended* writes the test that pins what the code does."""
         if actions is None:
             raise HTTPException(409, "this dashboard only shows; start Augment to mark findings")
-        finding(finding_id)
+        if not finding_id.startswith(CHANGE):  # a change of behaviour becomes a finding when somebody marks it
+            finding(finding_id)
         try:
             return actions.mark(finding_id, order.state)
         except AugmentError as error:

@@ -34,5 +34,5 @@ def _row(change: Mapping[str, Any]) -> str:
     subject, sentence = str(change["subject"]), str(change["sentence"])
     rest = sentence[len(subject) + 2 :]  # behind the subject and the backticks around it
     told = f"<code>{text(subject)}</code>{text(rest)}"
-    target = f"<small>{breakable(change['target'])}</small>"
+    target = f"<small>{breakable(change['target'])} · <code>{text(change['id'])}</code></small>"
     return f'<div class="line"><span class="two"><span>{told}</span>{target}</span></div>'

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
 import re
 import time
 from collections.abc import Iterable
 
+from augment.behaviour import RAISES, BehaviourChange
 from augment.generation.paths import output_file
 from augment.generation.syntax import render
 from augment.records import Admission, AdmissionState, Candidate, Finding, FindingKind, FindingState, TestKind, new_id
@@ -110,49 +112,52 @@ def finding_of_property(
     )
 
 
-def finding_of_revision(
-    target: str,
-    before: str,
-    after: str,
-    call: str,
-    *,
-    imports: Iterable[str] = (),
-    setup: Iterable[str] = (),
-    revisions: tuple[str, str] = ("", ""),
-    confidence: float = REVISION_CONFIDENCE,
-) -> Finding:
-    """A save changed what a call gives. ``before`` and ``after`` are assertions' right-hand sides (literals, as
-    ``repr`` writes them), or ``raises NAME`` for an exception; ``call`` is the expression. ``imports`` and ``setup``
-    are the lines that the call needs.
+def finding_of_revision(change: BehaviourChange) -> Finding:
+    """A save changed what a call gives, and a person has something to say of it.
+
+    Its test states what the call gave before, and the one that pins what is intended what it gives now; each is empty
+    where no literal says that.
     """
-    named = f" ({revisions[0]} -> {revisions[1]})" if all(revisions) else ""
     return make_finding(
-        target,
+        change.target,
         FindingKind.REVISION,
-        f"changed behaviour of {call}",  # noise is said of this call: other changes of the target are news
-        title=f"This save changed behaviour: {call} was {before}, is {after}",
-        detail=f"The same call was made on the revision before the save and on the one after it{named}.",
-        rests_on=f"{call} was {before} before the save",
-        observed=f"{call} is {after}",
-        source=_pin(target, call, before, tuple(imports), tuple(setup)),
-        intended_source=_pin(target, call, after, tuple(imports), tuple(setup)),
-        confidence=confidence,
-        claim=f"{call} {before} {after}",
+        f"changed behaviour of {change.subject}",  # noise is said of this call: other changes of the target are news
+        title=f"This save changed behaviour: {change.sentence}",
+        detail="The same call was made on the revision before the save and on the one after it "
+        f"({change.previous} -> {change.revision}).",
+        rests_on=f"{change.subject} was {change.before} before the save",
+        observed=f"{change.subject} is {change.after}",
+        source=_pin(change, change.before),
+        intended_source=_pin(change, change.after),
+        confidence=REVISION_CONFIDENCE,
+        claim=f"{change.subject} {change.before} {change.after}",
     )
 
 
-def _pin(target: str, call: str, outcome: str, imports: tuple[str, ...], setup: tuple[str, ...]) -> str:
-    """A test that states the outcome of one call."""
-    raised = outcome.removeprefix("raises ") if outcome.startswith("raises ") else ""
-    if raised:
-        lines = [f"with pytest.raises({raised.rpartition('.')[2]}):", f"    {call}"]
-        module = raised.rpartition(".")[0]
-        wanted = [*imports, "import pytest", *([f"from {module} import {raised.rpartition('.')[2]}"] if module else [])]
-        wanted = [line for line in wanted if not line.startswith("from builtins ")]
+def _pin(change: BehaviourChange, outcome: str) -> str:
+    """A test that states the outcome of one call; '' where it cannot be stated."""
+    imports, subject = change.imports, change.subject
+    if outcome.startswith(RAISES):
+        name = outcome.removeprefix(RAISES).partition(":")[0]
+        if not hasattr(builtins, name) and not any(line.endswith(f" import {name}") for line in imports):
+            return ""
+        lines, wanted = [f"with pytest.raises({name}):", f"    {subject}"], ("import pytest", *imports)
+    elif not _is_literal(outcome):
+        return ""
     else:
         operator = "is" if outcome in ("None", "True", "False") else "=="
-        lines, wanted = [f"assert {call} {operator} {outcome}"], list(imports)
-    return module_of(wanted, [*setup, *lines], f"test_{_plain_name(target)}")
+        lines, wanted = [f"assert {subject} {operator} {outcome}"], imports
+    text = "\n".join([*change.setup, *lines])
+    used = [line for line in wanted if re.search(rf"\b{re.escape(line.split()[-1].partition('.')[0])}\b", text)]
+    return module_of(used, [*change.setup, *lines], f"test_{_plain_name(change.target)}")
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def module_of(imports: Iterable[str], lines: Iterable[str], name: str, fixtures: Iterable[str] = ()) -> str:

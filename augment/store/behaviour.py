@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from augment.behaviour import BehaviourChange
+from augment.behaviour import BehaviourChange, change_of
 from augment.store.schema import behaviour
 
 KEPT = 1_000
@@ -44,7 +44,7 @@ def listed(conn: Connection, limit: int) -> list[dict[str, Any]]:
     query = select(behaviour.c.record, behaviour.c.revision).order_by(behaviour.c.seq.desc()).limit(limit)
     saves: dict[str, list[dict[str, Any]]] = {}
     for row in conn.execute(query):
-        saves.setdefault(row.revision, []).insert(0, as_json(_change(json.loads(row.record))))
+        saves.setdefault(row.revision, []).insert(0, as_json(change_of(json.loads(row.record))))
     return [change for changes in saves.values() for change in changes]
 
 
@@ -53,11 +53,8 @@ def as_json(change: BehaviourChange) -> dict[str, Any]:
     return {
         **asdict(change),
         "setup": list(change.setup),
+        "imports": list(change.imports),
         "id": change.id,
         "subject": change.subject,
         "sentence": change.sentence,
     }
-
-
-def _change(plain: dict[str, Any]) -> BehaviourChange:
-    return BehaviourChange(**{**plain, "setup": tuple(plain["setup"])})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from augment.behaviour import BehaviourChange
 from augment.cli import make_app
 from augment.commands.running import run_app
 from augment.records import AdmissionState, Finding, FindingKind, FindingState
@@ -122,6 +123,26 @@ def test_what_is_intended_becomes_a_test_and_taking_that_back_takes_it_out(augme
     assert not (project / TEST).exists()
     assert kept(project).admission == ""
     assert kept(project).state is FindingState.BUG
+
+
+def test_a_change_of_behaviour_becomes_a_finding_when_somebody_says_what_it_is(augment: Augment, project: Path) -> None:
+    change = BehaviourChange(
+        "shop:words", "words('')", "[]", "None", "r2", "r1", 1.0, imports=("from shop import words",)
+    )
+    store = Store(project / ".augment" / "augment.db")
+    store.put_behaviour([change])
+    store.close()
+    code, out, _ = augment("mark", change.id, "intended", project)
+    assert code == 0
+    finding_id = out.partition("marked ")[2].partition(" ")[0]
+    assert kept(project, finding_id).kind is FindingKind.REVISION
+    assert "assert words(" in (project / TEST).read_text()
+    assert augment("mark", change.id, "bug", project)[0] == 0  # the same finding, and its test goes
+    assert not (project / TEST).exists()
+    assert "assert words('') == []" in augment("show", finding_id, project)[1]
+    assert augment("run", finding_id, project)[0] == 1
+    code, _, err = augment("mark", "behaviour-0", "bug", project)
+    assert (code, "no change of behaviour is called 'behaviour-0'" in err) == (2, True)
 
 
 def test_a_mark_can_be_taken_back(augment: Augment, project: Path) -> None:

@@ -14,7 +14,7 @@ from augment.behaviour import BehaviourChange, Compared, Edit
 from augment.execution import LocalExecutor
 from augment.exploring import Leaf, Raised, Sight
 from augment.generation import Comparison, DifferenceGenerator, GenerationPass, GenerationSettings, NullSink
-from augment.generation.difference.calls import said, steps_of
+from augment.generation.difference.calls import imports_for, said, steps_of
 from augment.generation.difference.sights import differences, is_same
 from augment.records import CoverageReport, Lane, TestKind
 
@@ -331,6 +331,16 @@ def test_the_same_is_what_a_test_can_state() -> None:
     assert not is_same(sight(("{}", "3")), sight(("{}", "3"), ("{}.a", "1")))
     assert is_same(sight(raised=error("no")), sight(raised=error("no")))
     assert not is_same(sight(), sight())
+
+
+def test_a_difference_knows_the_imports_that_its_call_needs() -> None:
+    source = "from decimal import Decimal\nfrom shop import f, g\n\ndef scenario():\n    _look(0, f(Decimal(1)))\n"
+    assert imports_for(source, ("f(Decimal(1))",), {"shop.errors.CartError", "builtins.ValueError"}) == (
+        "from decimal import Decimal",
+        "from shop import f, g",
+        "from shop.errors import CartError",
+    )
+    assert imports_for(source, ("h(2)",), ()) == ()
 
 
 def test_the_identity_of_a_change_is_what_it_says_of_which_code() -> None:

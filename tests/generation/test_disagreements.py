@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from augment.analysis import (
     project_targets,
     take_snapshot,
 )
+from augment.behaviour import BehaviourChange
 from augment.generation import finding_of_property, finding_of_revision
 from augment.generation.disagreements import Observed, disagreements, read_stated
 from augment.generation.findings import Settled, pinning_admission
@@ -322,19 +324,29 @@ def test_what_a_passing_test_asserts_was_seen() -> None:
 # --------------------------------------------------------------------------- making and settling
 
 
+CHANGE = BehaviourChange(
+    "shop.cart:f", "f([])", "3", "raises CartError: empty", "r2", "r1", 1.0,
+    imports=("from shop.cart import f", "from shop.errors import CartError"),
+)  # fmt: skip
+
+
 def test_a_change_of_behaviour_pins_either_side() -> None:
-    finding = finding_of_revision(
-        "shop:f", "3", "raises shop.errors.CartError", "f([])", imports=["from shop import f"]
-    )
-    assert finding.title == "This save changed behaviour: f([]) was 3, is raises shop.errors.CartError"
+    finding = finding_of_revision(CHANGE)
+    assert finding.title == "This save changed behaviour: `f([])` was 3, now raises CartError: empty"
+    assert finding.source.startswith("from shop.cart import f\n")
     assert "assert f([]) == 3" in finding.source
     assert "from shop.errors import CartError" in finding.intended_source
     assert "with pytest.raises(CartError)" in finding.intended_source
-    again = finding_of_revision("shop:f", "3", "raises shop.errors.CartError", "f([])")
+    again = finding_of_revision(replace(CHANGE, revision="r3"))
     assert (again.key, again.id) == (finding.key, finding.id)
-    other = finding_of_revision("shop:f", "3", "4", "f([1])")
+    other = finding_of_revision(replace(CHANGE, call="f([1])"))
     assert other.key != finding.key
     assert other.like != finding.like
+
+
+def test_what_no_literal_says_pins_nothing() -> None:
+    finding = finding_of_revision(replace(CHANGE, before="a Cart object", after="does not end"))
+    assert (finding.source, finding.intended_source) == ("", "")
 
 
 def test_a_falsified_property_rests_on_its_sentence() -> None:
@@ -350,8 +362,6 @@ def test_a_falsified_property_rests_on_its_sentence() -> None:
 
 
 def test_what_people_decided_settles_it_and_noise_its_like() -> None:
-    from dataclasses import replace
-
     one = finding_of_property("m:f", "order", "Sorted.", counterexample="f(1)", observed="", source="")
     alike = finding_of_property("m:f", "order", "In order.", counterexample="f(2)", observed="", source="")
     assert not Settled([one]).settles(one)
@@ -363,7 +373,7 @@ def test_what_people_decided_settles_it_and_noise_its_like() -> None:
 
 
 def test_an_intended_finding_is_pinned_by_an_admission_that_says_so() -> None:
-    finding = finding_of_revision("shop.cart:f", "3", "4", "f([])", imports=["from shop.cart import f"])
+    finding = finding_of_revision(replace(CHANGE, after="4"))
     admission = pinning_admission(finding, "tests/augment", 5.0)
     assert admission.state is AdmissionState.HELD
     assert admission.nodeid == "tests/augment/test_shop_cart_augment.py::test_f"

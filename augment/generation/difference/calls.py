@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from augment.generation.explore.sketch import LOOK
-from augment.generation.syntax import dotted, substitute
+from augment.generation.syntax import dotted, import_bindings, loaded_names, substitute
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ def said(steps: Sequence[Step], at: int) -> tuple[tuple[str, ...], str] | None:
     statements = [node for node in before if node is not None]
     setup, call = _joined(statements, ast.Expr(subject))
     return tuple(ast.unparse(node) for node in setup), ast.unparse(call)
+
+
+def imports_for(source: str, texts: Sequence[str], raised: Collection[str]) -> tuple[str, ...]:
+    """The import lines of a scenario that bind a name in ``texts``, and those of exceptions (qualified names)."""
+    names = {name for text in texts for name in loaded_names(ast.parse(text))}
+    found = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom) and names & set(import_bindings(node))
+    ]
+    for qualified in sorted(raised):
+        module, _, name = qualified.rpartition(".")
+        if module not in ("", "builtins"):
+            found.append(f"from {module} import {name}")
+    return tuple(dict.fromkeys(found))
 
 
 def _plain(step: Step) -> ast.stmt | None:

@@ -212,6 +212,7 @@ class Comparison:
                 setup=item.setup,
                 path=item.path,
                 was=was,
+                imports=item.imports,
             )
             for item in worth_reading(fresh)
         ]

@@ -6,11 +6,11 @@ import ast
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augment.behaviour import ENDLESS, NOTHING_RAISED, RAISES
 from augment.exploring import Leaf, Raised, Sight
-from augment.generation.difference.calls import Step, said, steps_of
+from augment.generation.difference.calls import Step, imports_for, said, steps_of
 from augment.generation.explore.state import is_worth_stating, usable_leaves
 from augment.generation.observe import stable_message
 from augment.generation.values import tells_of_this_machine
@@ -38,6 +38,8 @@ class Difference:
     before: str
     after: str
     odd: int = 0
+    imports: tuple[str, ...] = ()
+    """The lines that the setup, the call and the exceptions it ended with need."""
 
 
 def is_same(before: Sight, after: Sight) -> bool:
@@ -61,6 +63,14 @@ def differences(source: str, before: Sight, after: Sight) -> list[Difference]:
     """
     if before.problem or (before.raised is not None and not before.raised.in_project):
         return []
+    raised = {end.type for end in (before.raised, after.raised) if end is not None}
+    return [
+        replace(item, imports=imports_for(source, (*item.setup, item.call), raised))
+        for item in _differences(source, before, after)
+    ]
+
+
+def _differences(source: str, before: Sight, after: Sight) -> list[Difference]:
     steps = steps_of(source)
     if after.problem:
         return _ended_for_good(steps, before, after)
