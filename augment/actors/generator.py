@@ -21,7 +21,7 @@ from augment.actors.reporter import ReporterClient
 from augment.analysis import Snapshots
 from augment.records import CoverageReport, Lane, Project, Snapshot, Target
 from augment.seams import Engine
-from augment.service import SURVIVORS, UNCHANGED, ModelState, Writer
+from augment.service import SURVIVORS, UNCHANGED, ModelState, Writer, Wrote
 
 if TYPE_CHECKING:
     # Loaded when there is something to write and a model to ask: Ray Serve alone takes 90 MB.
@@ -106,7 +106,7 @@ class GeneratorActor(Shell):
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> dict[str, int] | None:
+    ) -> Wrote | None:
         from augment.generation import DifferenceGenerator, GenerationPass
 
         started = time.monotonic()
@@ -138,4 +138,4 @@ class GeneratorActor(Shell):
         )
         if result.superseded:
             return None
-        return dict(Counter(admission.target for admission in result.admitted))
+        return Wrote(Counter(admission.target for admission in result.admitted), result.unasked)

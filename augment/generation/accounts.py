@@ -34,6 +34,9 @@ class PassResult:
     survivors: dict[str, int] = field(default_factory=dict)
     """Target id -> how many of its mutants no test noticed, of those that were tried."""
 
+    unasked: frozenset[str] = frozenset()
+    """Targets that the model had no time for; empty without a model."""
+
     @property
     def tokens(self) -> int:
         """Prompt and completion tokens together."""

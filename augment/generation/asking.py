@@ -37,6 +37,8 @@ class ModelDesk:
         self._thread: threading.Thread | None = None
         self.asked_about: set[str] = set()
         """Targets of the running call, while :attr:`busy`."""
+        self.had_turn: set[str] = set()
+        """Targets that the model was asked about so far, or that nothing was left of when their turn came."""
         self.lost: ModelError | None = None
 
     @property
@@ -98,7 +100,9 @@ class ModelDesk:
     def _next_tasks(self, count: int, refresh: Callable[[PromptTask], PromptTask | None]) -> list[PromptTask]:
         chosen: list[PromptTask] = []
         while self._tasks and len(chosen) < count:
-            task = refresh(self._tasks.popleft())
+            planned = self._tasks.popleft()
+            self.had_turn.add(planned.context.target.id)
+            task = refresh(planned)
             if task is not None:
                 chosen.append(task)
         return chosen

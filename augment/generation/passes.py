@@ -138,6 +138,7 @@ class GenerationPass:
             result.survivors = {name: tools.book.alive_of(item.target) for name, item in tools.contexts.items()}
         if tools.desk is not None:
             result.tokens_per_s, result.prompt_s = tools.desk.tokens_per_s, tools.desk.prompt_s
+            result.unasked = frozenset(tools.contexts.keys() - tools.desk.had_turn)
         return result
 
     def _inspect(self, tools: Tools) -> None:

@@ -11,7 +11,7 @@ from augment.service.rerun_chore import FlakinessChore, FlakinessPolicy
 from augment.service.resources import ResourceMonitor
 from augment.service.revisions import Sources, state_folder
 from augment.service.watching import Watcher
-from augment.service.writing import SURVIVORS, TARGETS_AT_ONCE, ModelState, Writer
+from augment.service.writing import SURVIVORS, TARGETS_AT_ONCE, ModelState, Writer, Wrote
 
 __all__ = [
     "SUITE",
@@ -41,5 +41,6 @@ __all__ = [
     "Sources",
     "Watcher",
     "Writer",
+    "Wrote",
     "state_folder",
 ]

@@ -43,9 +43,17 @@ TARGETS_AT_ONCE = 5
 """Targets a pass: enough prompts to fill a batch of the model, few enough that a save soon gets its turn."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What a pass kept, by target id, and the targets that the model had no time for."""
+
+    kept: Mapping[str, int]
+    unasked: frozenset[str] = frozenset()
+
+
 class PassRunner(Protocol):
-    """Writes tests for targets of one module and reports what it kept; returns how many for each target's id, None
-    when the project turned out to hold another revision.
+    """Writes tests for targets of one module and reports what it kept; None when the project turned out to hold another
+    revision.
     """
 
     def __call__(
@@ -56,7 +64,7 @@ class PassRunner(Protocol):
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> Mapping[str, int] | None:
+    ) -> Wrote | None:
         """Run one pass. ``should_stop`` is asked between batches."""
 
 
@@ -188,18 +196,21 @@ class Writer:
         baseline = self._notebook.known_coverage()
         self._say(f"writing tests for {', '.join(target.qualname for target in wanted)} in {wanted[0].module}")
         began = time.monotonic()
-        kept = self._run_pass(snapshot, wanted, baseline, engine, jobs[0].lane, should_stop)
+        wrote = self._run_pass(snapshot, wanted, baseline, engine, jobs[0].lane, should_stop)
         if should_stop():
             # Cut short by a save, a stop or the governor, not by a fault: it is still to be done, with a clean record.
             self._notebook.enqueue([replace(job, id=new_id("job"), attempts=0) for job in jobs])
             return
-        if kept is None:
+        if wrote is None:
             # A save came between the look at the project and the pass. Were it always so, the attempts would end it.
             self._notebook.enqueue([replace(job, id=new_id("job"), attempts=job.attempts + 1) for job in jobs])
             return
+        kept = wrote.kept
         self._learn(wanted, kept, time.monotonic() - began)
         # What brought something may bring more: only what was tried in vain waits for a change.
         again = {target.id for target in wanted if kept.get(target.id) and jobs[0].lane is Lane.IDLE}
+        if len(wrote.unasked) < len(wanted):  # a slow model comes to a few of them in each pass; where to none, never
+            again |= wrote.unasked
         settled = {target.id: target.hash for target in wanted if target.id not in again}
         for phase in (ATTEMPTED, SEARCHED) if engine is None else (ATTEMPTED,):
             self._notebook.remember(phase, self._done(phase) | settled)

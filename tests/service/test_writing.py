@@ -13,7 +13,7 @@ from augment.records import CoverageReport, FileCoverage, Job, Lane, Project, Sn
 from augment.seams import Completion, Engine, Request
 from augment.service import ModelState, Writer, writing
 from augment.service.coordinating import TESTED_REVISION
-from augment.service.writing import EFFORT
+from augment.service.writing import ATTEMPTED, EFFORT, Wrote
 from augment.store import Reporter
 
 
@@ -24,6 +24,7 @@ class Passes:
         self.targets: list[list[str]] = []
         self.engines: list[Engine | None] = []
         self.kept: dict[str, int] = {}
+        self.unasked: frozenset[str] = frozenset()
         self._during = during
 
     def __call__(
@@ -34,11 +35,12 @@ class Passes:
         engine: Engine | None,
         lane: Lane,
         should_stop: Callable[[], bool],
-    ) -> dict[str, int]:
+    ) -> Wrote | None:
         self.targets.append([target.id for target in targets])
         self.engines.append(engine)
         self._during()
-        return {target.id: self.kept.pop(target.id) for target in targets if target.id in self.kept}
+        kept = {target.id: self.kept.pop(target.id) for target in targets if target.id in self.kept}
+        return Wrote(kept, self.unasked)
 
 
 def job(target: str, priority: float = 0.0, name: str | None = None) -> Job:
@@ -255,3 +257,15 @@ def test_a_pass_over_a_revision_that_was_gone_is_still_to_be_done_and_not_foreve
         assert work.step()
     assert not work.step()
     assert passes.targets == [["shop.pricing:net"]] * writing.MAX_ATTEMPTS
+
+
+def test_what_a_slow_model_had_no_time_for_still_has_its_turn(root: Path, project: Project, reporter: Reporter) -> None:
+    tested(root, reporter)
+    reporter.enqueue([job("shop.pricing:net"), job("shop.pricing:double")])
+    passes = Passes()
+    passes.unasked = frozenset({"shop.pricing:double"})
+    assert writer(root, project, reporter, passes).step()
+    assert set(reporter.recall(ATTEMPTED)) == {"shop.pricing:net"}
+    reporter.enqueue([job("shop.pricing:double", name="job-again")])
+    assert writer(root, project, reporter, passes).step()  # to none of them: it will not come to them later either
+    assert set(reporter.recall(ATTEMPTED)) == {"shop.pricing:net", "shop.pricing:double"}
