@@ -331,6 +331,66 @@ SQLITE = {
             return [row[0] for row in connection.execute("SELECT reader FROM loans").fetchall()]
         """,
 }
+ALCHEMY = {
+    "shelf/__init__.py": "",
+    "shelf/models.py": """
+        from sqlalchemy import ForeignKey
+        from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+        class Base(DeclarativeBase):
+            pass
+
+
+        class Book(Base):
+            __tablename__ = "books"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            title: Mapped[str]
+
+
+        class Loan(Base):
+            __tablename__ = "loans"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            book_id: Mapped[int] = mapped_column(ForeignKey("books.id"))
+            reader: Mapped[str]
+        """,
+    "shelf/books.py": """
+        from sqlalchemy import select
+        from sqlalchemy.orm import Session
+
+        from shelf.models import Book
+
+
+        def add_book(session: Session, title: str) -> int:
+            book = Book(title=title)
+            session.add(book)
+            session.flush()
+            return book.id
+
+
+        def titles(session: Session) -> list[str]:
+            return list(session.scalars(select(Book.title).order_by(Book.title)))
+        """,
+    "shelf/loans.py": """
+        from sqlalchemy import select
+        from sqlalchemy.orm import Session
+
+        from shelf.models import Book, Loan
+
+
+        def lend(session: Session, book_id: int, reader: str) -> int:
+            if session.get(Book, book_id) is None:
+                raise LookupError(f"no book {book_id}")
+            loan = Loan(book_id=book_id, reader=reader)
+            session.add(loan)
+            session.flush()
+            return loan.id
+
+
+        def readers(session: Session) -> list[str]:
+            return list(session.scalars(select(Loan.reader).order_by(Loan.id)))
+        """,
+}
 DATA = {
     "orders/__init__.py": "",
     "orders/model.py": """

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flow_projects import ARGPARSE, CLICK, DATA, FASTAPI, FLASK, SQLITE, TYPER, contexts, write
+from flow_projects import ALCHEMY, ARGPARSE, CLICK, DATA, FASTAPI, FLASK, SQLITE, TYPER, contexts, write
 
 from augment.analysis import discover_project, project_targets, take_snapshot
 from augment.execution import LocalExecutor
@@ -24,6 +24,7 @@ PROJECTS = {
     "flask": FLASK,
     "fastapi": FASTAPI,
     "sqlite": SQLITE,
+    "alchemy": ALCHEMY,
     "data": DATA,
 }
 
@@ -162,6 +163,17 @@ def test_a_database_is_opened_and_prepared_by_the_project_and_numbers_come_from_
     assert text.endswith("assert readers(connection) == ...")
 
 
+def test_a_session_is_made_over_a_database_in_memory_with_the_tables_of_the_project(tmp_path: Path) -> None:
+    found = propose(tmp_path, ALCHEMY, "shelf.loans:readers")
+    text = body(found, "test_add_book_then_lend_then_readers")
+
+    assert text.splitlines()[:3] == [
+        "engine = create_engine('sqlite://')", "Base.metadata.create_all(engine)", "session = Session(engine)"
+    ]  # fmt: skip
+    assert "lend(session, book, " in text
+    assert text.endswith("assert readers(session) == ...")
+
+
 def test_a_chain_passes_on_what_the_first_call_gave(tmp_path: Path) -> None:
     text = body(propose(tmp_path, DATA, "orders.pricing:price"), "test_parse_order_then_price")
 
@@ -209,6 +221,19 @@ def test_flows_of_a_command_line_are_kept_as_integration_tests(tmp_path: Path, e
     kept = (tmp_path / "tests/augment/test_tasks_cli_augment.py").read_text()
     assert 'runner.invoke(cli, ["add", ' in kept
     assert "assert result.output == " in kept
+
+
+@pytest.mark.needs_sandbox
+def test_flows_through_a_mapped_database_are_kept_as_integration_tests(tmp_path: Path, executor: LocalExecutor) -> None:
+    folder = write(tmp_path, ALCHEMY)
+    work, targets = generation(folder, executor, (TestKind.INTEGRATION,))
+
+    result = work.run([target for target in targets if target.id == "shelf.loans:readers"], CoverageReport())
+
+    assert {admission.kind for admission in result.admitted} == {TestKind.INTEGRATION}
+    kept = "".join(path.read_text() for path in folder.glob("tests/augment/test_shelf_*.py"))
+    assert 'create_engine("sqlite://")' in kept
+    assert "assert readers(session) == [" in kept
 
 
 def test_nothing_is_proposed_where_integration_tests_are_not_asked_for(tmp_path: Path, executor: LocalExecutor) -> None:
