@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -28,3 +28,13 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def bring_up_to_date(wanted: Mapping[Path, str], root: Path, write: bool) -> int:
+    """Write the files whose text differs from what is wanted, or only name them. Returns 1 if one was left so."""
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if write:
+            write_atomically(path, wanted[path].encode())
+        print(f"{'written' if write else 'out of date'}: {path.relative_to(root)}")
+    return 1 if stale and not write else 0

@@ -18,6 +18,8 @@ def engine_spec(model: ModelSettings) -> EngineSpec | None:
     """What to load; None where the settings switch the model off. Raises ModelError when its file is not there."""
     if not model.enabled:
         return None
+    if model.engine == "openai":
+        return _remote(model)
     locate_model(model.model_name, model.path)
     return EngineSpec(
         model=model.model_name,
@@ -29,6 +31,19 @@ def engine_spec(model: ModelSettings) -> EngineSpec | None:
         max_ongoing=model.max_ongoing,
         max_queued=model.max_queued,
         num_gpus=model.num_gpus,
+    )
+
+
+def _remote(model: ModelSettings) -> EngineSpec:
+    """A server elsewhere: nothing is loaded here, so nothing steps back for others either."""
+    return EngineSpec(
+        model=model.model_name,
+        engine=model.engine,
+        max_ongoing=model.max_ongoing,
+        max_queued=model.max_queued,
+        nice=0,
+        base_url=model.base_url,
+        key=os.environ.get(model.api_key_variable, ""),
     )
 
 

@@ -19,11 +19,13 @@ from pathlib import Path
 import psutil
 
 from augment.analysis import discover_project
-from augment.config import Settings
+from augment.config import ModelSettings, Settings
 from augment.errors import AugmentError
 from augment.execution import SandboxMode, Tier, find_interpreter, find_sandbox, probe_interpreter
 from augment.serve import ModelEntry, find_model, locate_model, models_root
+from augment.serve.remote_engine import RemoteCore
 from augment.service.preflight import check_imports, check_port, read_service
+from augment.wiring import engine_spec
 
 _RAY = ((2, 60), (2, 61))
 
@@ -122,6 +124,9 @@ def check_model(subject: Subject) -> Iterator[Check]:
     if not model.enabled:
         yield _ok("model", "off (tests come from search alone)")
         return
+    if model.engine == "openai":
+        yield _server(model)
+        return
     try:
         main = locate_model(model.model_name, model.path)
         yield _ok("model", f"{model.model_name} at {main}")
@@ -130,6 +135,16 @@ def check_model(subject: Subject) -> Iterator[Check]:
         yield Check("model", Status.FAIL, str(error), mend)
         return
     yield _memory(find_model(model.path or model.model_name))
+
+
+def _server(model: ModelSettings) -> Check:
+    spec = engine_spec(model)
+    assert spec is not None
+    try:
+        RemoteCore(spec).check()
+    except AugmentError as error:
+        return Check("model", Status.FAIL, str(error), "mend what it says; --no-model does without")
+    return _ok("model", f"{model.model_name} at {model.base_url}, which is sent the code that tests are written for")
 
 
 def _memory(entry: ModelEntry) -> Check:

@@ -126,6 +126,11 @@ def _check_together(settings: Settings, origins: Mapping[str, Origin]) -> None:
         raise SettingsError(
             f'model.source in {origins["model.source"].source} is "path"; set model.path to a GGUF file or model folder'
         )
+    if settings.model.engine == "openai" and not settings.model.base_url:
+        raise SettingsError(
+            f'model.engine in {origins["model.engine"].source} is "openai"; set model.base_url to its address, '
+            "such as http://127.0.0.1:11434/v1"
+        )
     if settings.service.port == settings.model.endpoint_port:
         named = sorted({origins["service.port"].source, origins["model.endpoint_port"].source} - {"default"})
         raise SettingsError(

@@ -218,7 +218,26 @@ class ModelSettings(_Section):
         min_length=1,
         description="Name in the catalogue (`augment models list`) or on a model hub.",
     )
-    engine: Literal["openvino"] = Field(default="openvino", description="Program that runs the model.")
+    engine: Literal["openvino", "openai"] = Field(
+        default="openvino",
+        description=(
+            "Program that runs the model: `openvino` here on the CPU, `openai` any server that speaks OpenAI's "
+            "protocol (Ollama, LM Studio, llama.cpp, a company's endpoint), which is sent the code that tests are "
+            "written for."
+        ),
+    )
+    base_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="Address of that server, up to and with `/v1`; needed where `engine` is `openai`.",
+        json_schema_extra={"allowed": "an address such as http://127.0.0.1:11434/v1, or null"},
+    )
+    api_key_variable: str = Field(
+        default="AUGMENT_API_KEY",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Environment variable that holds the server's key; the key itself stands in no file.",
+        json_schema_extra={"allowed": "the name of a variable"},
+    )
     source: Literal["auto", "hub", "packages", "path"] = Field(
         default="auto",
         description=(

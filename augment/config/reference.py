@@ -10,6 +10,7 @@ from augment.config.describe import FieldInfo, describe_fields
 from augment.config.load import as_json
 from augment.config.locate import FILES, MARKER
 from augment.config.model import SECTIONS
+from augment.files import bring_up_to_date
 
 _HEAD = """\
 # Configuration
@@ -41,8 +42,8 @@ output_dir = "tests/generated"
 threads = 4
 ```
 
-A project's own file may not set `project`, `address`, `host` or `config_dir`: a project that was merely cloned must
-not open a port to the network or join a cluster.
+A project's own file may not set `project`, `address`, `host`, `config_dir`, `base_url` or `api_key_variable`: a project
+that was merely cloned must not open a port to the network, join a cluster, or send code and keys to a server.
 """
 
 
@@ -81,13 +82,7 @@ def outputs(repository: Path) -> dict[Path, str]:
 def main(arguments: list[str]) -> int:
     """Write what is out of date with ``--write``, else only name it. Returns 1 if something was out of date."""
     repository = Path(__file__).parents[2]
-    wanted = outputs(repository)
-    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    for path in stale:
-        if "--write" in arguments:
-            path.write_text(wanted[path], encoding="utf-8")
-        print(f"{'written' if '--write' in arguments else 'out of date'}: {path.relative_to(repository)}")
-    return 1 if stale and "--write" not in arguments else 0
+    return bring_up_to_date(outputs(repository), repository, "--write" in arguments)
 
 
 if __name__ == "__main__":

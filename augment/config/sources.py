@@ -18,8 +18,12 @@ from augment.errors import SettingsError
 _ALIASES = {"budget": "generator.budget_seconds_per_module", "output": "generator.output_dir"}
 """Short flags of the command line for settings with long names."""
 
-_NOT_FROM_PROJECT = frozenset({"service.project", "service.address", "service.host", "service.config_dir"})
-"""A project that was merely cloned may not open a port to the network, join a cluster or redirect its configuration."""
+_NOT_FROM_PROJECT = frozenset(
+    {"service.project", "service.address", "service.host", "service.config_dir"}
+    | {"model.base_url", "model.api_key_variable"}
+)
+"""A project that was merely cloned may not open a port to the network, join a cluster, redirect its configuration, or
+send code and keys to a server of its choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ _KNOWN_TESTS_SHARE = 0.15
 """Of a module's budget, for trying its mutants on the tests that exist already."""
 _SURVIVORS, _UNREACHED = 3, 5
 """Mutants and lines that a prompt shows; a small model loses itself in more."""
+_HELD_S = 12.0
+"""So long search leaves the targets alone that the model was just asked about."""
 _PATIENCE_S = 30.0
 """A model that takes longer for one prompt does not keep the others waiting, wherever it would go first."""
 _MOST_REST_S = 5.0
@@ -47,6 +49,7 @@ class ModuleWork:
         self._written: deque[Candidate] = deque()
         self._begun = False
         self._rests_until = 0.0
+        self._asked_at = tools.clock()
         self._finding = False
         self._explorer: Explorer | None = None
         others = list(generators)
@@ -88,10 +91,10 @@ class ModuleWork:
         """How many mutants of its targets live."""
         return sum(self._tools.book.alive_of(context.target) for context in self._contexts)
 
-    def spend(self, seconds: float, last: bool) -> None:
+    def spend(self, seconds: float, *, alone: bool = False) -> None:
         """Work for so long at most; what is left of the time is kept for other modules.
 
-        After the ``last`` module of a pass what the model is still writing is awaited, as the settings allow.
+        With nothing left to do but to wait for the model, it waits where it is ``alone``; else others go on meanwhile.
         """
         tools = self._tools
         began = tools.clock()
@@ -99,12 +102,17 @@ class ModuleWork:
         if not self._begun:
             self._begin(began + seconds * _KNOWN_TESTS_SHARE)
             self._glimpse(tools.settings.first)
-        self._turns(began + seconds)
-        if last and tools.desk is not None:
-            self._finish(began + seconds + tools.settings.overtime_s)
-            if tools.settings.model_first:
-                self._search(tools.clock() + tools.settings.search_s)
+        self._turns(began + seconds, alone)
         tools.spare_s += max(0.0, seconds - (tools.clock() - began))
+
+    def finish(self, seconds: float) -> None:
+        """After the last module of a pass: wait so long for what the model still writes, and as the settings allow."""
+        tools = self._tools
+        if tools.desk is None:
+            return
+        self._await_model(tools.clock() + seconds + tools.settings.overtime_s)
+        if tools.settings.model_first:
+            self._search(tools.clock() + tools.settings.search_s)
 
     def _begin(self, deadline: float) -> None:
         """List the mutants, plan the prompts, and see which mutants the tests that exist notice, if time allows."""
@@ -123,7 +131,7 @@ class ModuleWork:
             proposed = self._explorer.step(self._tools.is_open, most=most)
             self._tools.judge_and_keep(proposed.candidates, proposed.mutants)
 
-    def _turns(self, deadline: float) -> None:
+    def _turns(self, deadline: float, alone: bool) -> None:
         tools = self._tools
         while not tools.over and tools.clock() < deadline and self.is_open:
             self._ask(deadline)
@@ -134,7 +142,8 @@ class ModuleWork:
             if not chunk and not self._finding:
                 chunk = self._streams.take(size, tools.is_open, reserved)
             worked = self._turn(chunk, reserved)
-            if not worked and not tools.asking and self._streams.is_empty():
+            waits = bool(reserved) or self._rests or (alone and tools.asking)
+            if not worked and self._streams.is_empty() and not waits:
                 return
             self._collect(0.0 if worked else _POLL_S)
 
@@ -158,11 +167,15 @@ class ModuleWork:
             return False
         proposed = explorer.step(tools.is_open, reserved)
         self._finding = len(proposed.candidates) >= _MANY
-        if not proposed.candidates and tools.asking:
+        if not proposed.candidates and tools.asking and self._waited_s <= _PATIENCE_S:
             now = tools.clock()
             self._rests_until = now + min(_MOST_REST_S, 2 * (now - began))
         tools.judge_and_keep(proposed.candidates, proposed.mutants)
         return True
+
+    @property
+    def _rests(self) -> bool:
+        return self._explorer is not None and self._tools.asking and self._tools.clock() < self._rests_until
 
     def _fed(self, chunk: Sequence[Candidate]) -> list[Candidate]:
         """Hand the calls of ``chunk`` to the explorer; what is to be judged as it stands."""
@@ -171,7 +184,7 @@ class ModuleWork:
         self._explorer.feed(chunk)
         return [item for item in chunk if not (has_placeholder(item.source) and opened(item.source) is not None)]
 
-    def _finish(self, end: float) -> None:
+    def _await_model(self, end: float) -> None:
         """Judge what the model still writes at the end of the budget: its reply would be lost with the pass."""
         tools = self._tools
         while tools.asking and tools.clock() < end and not tools.over:
@@ -201,21 +214,27 @@ class ModuleWork:
             return set()
         if self._model_first:
             return set(tools.contexts)
-        if seconds_left < _RESERVED_SHARE * tools.settings.budget_s_per_module:
+        if seconds_left < _RESERVED_SHARE * tools.settings.budget_s_per_module or self._waited_s > _HELD_S:
             return set()
         return tools.desk.asked_about
 
     @property
     def _model_first(self) -> bool:
-        """Whether all others wait for the model: not for one that was seen to take too long for that."""
-        tools = self._tools
-        slow = tools.desk is not None and (tools.desk.prompt_s or 0.0) > _PATIENCE_S
-        return tools.settings.model_first and not slow
+        """Whether all others wait for the model: not for one that takes, or was seen to take, too long for that."""
+        desk = self._tools.desk
+        if desk is None or not self._tools.settings.model_first:
+            return False
+        return (desk.prompt_s if desk.prompt_s is not None else self._waited_s) <= _PATIENCE_S
+
+    @property
+    def _waited_s(self) -> float:
+        """How long the call that was begun here last has been under way, or was."""
+        return self._tools.clock() - self._asked_at
 
     def _ask(self, deadline: float) -> None:
         desk = self._tools.desk
-        if desk is not None:
-            desk.start(deadline - self._tools.clock() - _GATING_RESERVE_S, self._refreshed)
+        if desk is not None and desk.start(deadline - self._tools.clock() - _GATING_RESERVE_S, self._refreshed):
+            self._asked_at = self._tools.clock()
 
     def _refreshed(self, task: PromptTask) -> PromptTask | None:
         """A prompt that shows what is still open of its target; None where nothing is."""

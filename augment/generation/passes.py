@@ -126,9 +126,11 @@ class GenerationPass:
             work = ModuleWork(contexts, generators, tools)
             works.append(work)
             self._report_progress(tools, work.module, done, len(modules))
-            work.spend(self._settings.budget_s_per_module, last=done == len(modules) - 1)
+            work.spend(self._settings.budget_s_per_module, alone=len(modules) == 1)
             self._report_progress(tools, work.module, done + 1, len(modules))
         _spend_the_rest(works, tools)
+        if works:
+            works[-1].finish(tools.spare_s)
         self._inspect(tools)
         result = tools.accounts.result
         result.seconds = self._clock() - began
@@ -250,7 +252,7 @@ def _spend_the_rest(works: Sequence[ModuleWork], tools: Tools) -> None:
         work = max(left, key=lambda item: item.alive)
         left.remove(work)
         seconds, tools.spare_s = tools.spare_s, 0.0
-        work.spend(seconds, last=False)
+        work.spend(seconds)
 
 
 def _own_generators() -> Sequence[Generator]:

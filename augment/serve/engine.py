@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from augment.errors import ModelError
@@ -23,7 +23,8 @@ class EngineSpec:
 
     ``threads`` None means every core. ``context_length`` None means the model's own. ``max_ongoing`` requests are
     worked on at once, ``max_queued`` more may wait. ``nice`` is the process's niceness on CPU: at 19 test verdicts go
-    first. ``num_cpus`` and ``num_gpus`` are what a replica reserves of Ray.
+    first. ``num_cpus`` and ``num_gpus`` are what a replica reserves of Ray. ``base_url`` and ``key`` are those of a
+    server elsewhere; the key is shown nowhere.
     """
 
     model: str
@@ -38,6 +39,8 @@ class EngineSpec:
     num_cpus: float = 0.0
     num_gpus: float = 0.0
     nice: int = 19
+    base_url: str | None = None
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,10 @@ class CoreLoader(Protocol):
         """Load the model of ``spec``. Raises ModelError."""
 
 
-ENGINES = {"openvino": "augment.serve.openvino_engine"}
+KEY_VARIABLE = "AUGMENT_API_KEY"
+"""Where the key of a server is looked for unless the settings name another variable, and how a worker is given it."""
+
+ENGINES = {"openvino": "augment.serve.openvino_engine", "openai": "augment.serve.remote_engine"}
 """Engine name -> module with ``load``. A new engine is a module and a line here; a dotted name is a module itself."""
 
 

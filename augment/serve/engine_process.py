@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import augment
 from augment.errors import ModelError
 from augment.seams import Completion, Request
 from augment.serve import wire
-from augment.serve.engine import Delta, EngineSpec
+from augment.serve.engine import KEY_VARIABLE, Delta, EngineSpec
 
 LOST = "lost"
 """Finish reason of a request whose engine process ended; it may be asked again."""
@@ -193,8 +193,13 @@ class EngineProcess:
             environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
             package_root = str(Path(augment.__file__).parents[1])
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH"))))
+            # Everybody on the machine may read the command line, and only this user the environment.
+            environment.pop(KEY_VARIABLE, None)
+            if self.spec.key:
+                environment[KEY_VARIABLE] = self.spec.key
+            shown = json.dumps(asdict(replace(self.spec, key="")))
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "augment.serve.worker", json.dumps(asdict(self.spec))],
+                [sys.executable, "-P", "-m", "augment.serve.worker", shown],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

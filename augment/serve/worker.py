@@ -12,11 +12,12 @@ import os
 import queue
 import sys
 import threading
+from dataclasses import replace
 from typing import Any, TextIO
 
 from augment.errors import ModelError
 from augment.serve import wire
-from augment.serve.engine import EngineCore, EngineSpec, load_core
+from augment.serve.engine import KEY_VARIABLE, EngineCore, EngineSpec, load_core
 from augment.serve.process import be_nice, end_with_parent
 
 
@@ -69,7 +70,7 @@ def main() -> int:
     # Libraries print to standard output; events go to a private copy of it.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    spec = EngineSpec(**json.loads(sys.argv[1]))
+    spec = replace(EngineSpec(**json.loads(sys.argv[1])), key=os.environ.pop(KEY_VARIABLE, ""))
     if not spec.num_gpus:
         be_nice(spec.nice)
     commands: queue.Queue[dict[str, Any]] = queue.Queue()
