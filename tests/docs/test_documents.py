@@ -56,8 +56,9 @@ def test_commands_that_are_named_exist(document: Path, commands: set[str]) -> No
     assert named - commands == set()
 
 
-def test_the_flags_that_the_guide_names_exist() -> None:
-    text = (REPOSITORY / "docs" / "getting-started.md").read_text(encoding="utf-8")
+def test_the_flags_that_the_guides_name_exist() -> None:
+    pages = ("getting-started.md", "troubleshooting.md")
+    text = "".join((REPOSITORY / "docs" / name).read_text(encoding="utf-8") for name in pages)
     done = subprocess.run(
         [sys.executable, "-m", "augment.launch", "--help"],
         capture_output=True,
@@ -108,3 +109,12 @@ def test_pre_commit_hooks_use_the_tools_of_the_virtual_environment() -> None:
     assert {"ruff-check", "ruff-format", "mypy"} <= {hook["id"] for hook in hooks}
     for hook in hooks:
         assert hook["entry"].startswith(".venv/bin/")
+
+
+def test_the_page_of_commands_is_current_and_knows_every_command(commands: set[str]) -> None:
+    from augment.commands.reference import markdown
+
+    text = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert text == markdown(), "run python -m augment.commands.reference --write"
+    assert {f"## augment {name}" for name in commands} <= set(text.splitlines())
+    assert "<bound" not in text.lower()
