@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import typer
 
@@ -27,3 +32,10 @@ def test_an_unknown_command_is_one_line(capsys):
         main(["nonsense"])
     assert ended.value.code == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_the_shell_completes_commands():
+    asked = {"_AUGMENT_COMPLETE": "complete_bash", "COMP_WORDS": "augment fi", "COMP_CWORD": "1", "PATH": os.defpath}
+    command = Path(sys.executable).with_name("augment")
+    done = subprocess.run([command], env=asked, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["findings"]

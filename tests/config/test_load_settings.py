@@ -257,6 +257,17 @@ def test_a_project_may_not_open_ports_or_join_clusters(place: Place, key: str) -
     assert "flag or variable" in message
 
 
+@pytest.mark.parametrize("key", ["base_url", "api_key_variable"])
+def test_a_project_that_was_cloned_names_no_server_for_code_and_keys(place: Place, key: str) -> None:
+    place.toml(f'[tool.augment.model]\n{key} = "http://example.org/v1"\n')
+    assert f"model.{key}" in place.error()
+
+
+def test_a_server_elsewhere_needs_an_address(place: Place) -> None:
+    place.json({"engine": "openai"}, MODEL_FILE)
+    assert "set model.base_url" in place.error()
+
+
 def test_source_path_needs_a_path(place: Place) -> None:
     place.json({"source": "path"}, MODEL_FILE)
     assert "model.path" in place.error()

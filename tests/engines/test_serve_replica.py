@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from augment.errors import ClusterError
+from augment.serve import EngineSpec, load_engine
 from augment.serve.app import ServeEngine, deploy, status, undeploy
 
 CHAT = {"model": "Qwen2.5-Coder-1.5B-Instruct", "temperature": 0, "max_tokens": 8}
@@ -123,3 +124,20 @@ def test_a_port_in_use_is_one_clear_line(monkeypatch, spec, free_port):
         port = taken.getsockname()[1]
         with pytest.raises(ClusterError, match=f"cannot use 127.0.0.1:{port}.*endpoint_port"):
             deploy(spec, http_port=port)
+
+
+def test_another_augment_takes_it_for_its_model_as_a_server_elsewhere(client, free_port, ask):
+    spec = EngineSpec(
+        "Qwen/Qwen2.5-Coder-1.5B-Instruct", engine="openai", base_url=f"http://127.0.0.1:{free_port}/v1", max_ongoing=2
+    )
+    schema = {"type": "object", "properties": {"capital": {"type": "string"}}, "required": ["capital"]}
+    with load_engine(spec, timeout_s=60) as elsewhere:
+        word, data = elsewhere.generate(
+            [
+                ask("Name the capital of France. One word.", max_tokens=8, temperature=0.0),
+                ask("What is the capital of France?", max_tokens=40, temperature=0.0, json_schema=schema),
+            ]
+        )
+    assert "Paris" in word.text
+    assert "Paris" in json.loads(data.text)["capital"]
+    assert min(word.prompt_tokens, word.completion_tokens, data.prompt_tokens, data.completion_tokens) > 0
