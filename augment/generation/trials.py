@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from augment.analysis import take_snapshot
 from augment.execution import audit_mutants, plan_orders
 from augment.exploring import Exploration, Explored, Scenario
 from augment.generation.paths import conftest_files, mutant_conftest, trial_conftest, trial_file
@@ -43,6 +44,8 @@ _NARROWEST = 8
 """Tests of the project's own that one mutant is tried on."""
 _GUESSED_S = 0.2
 """How long a test of the project's is taken to last, for its time limit under a mutant."""
+_CODE = (".py", ".pyi", ".toml", ".cfg", ".ini")
+"""What decides what a project's code and its tests are; everything else is data."""
 _HOLDER = "def test_nothing():\n    pass\n"
 """What an exploration collects, for the sake of the conftest files around it."""
 
@@ -284,31 +287,47 @@ class TrialRunner:
         explore: Exploration | None = None,
     ) -> BatchResult:
         wall = min(120.0, 20.0 + tests * variation.repeat * 2.0)
-        result = self._executor.run(
-            Batch(
-                id=new_id("batch"),
-                root=self._project.root,
-                interpreter=self._project.interpreter,
-                nodeids=nodeids,
-                lane=self._lane,
-                snapshot=self._snapshot,
-                private=True,
-                files=files,
-                source_roots=self._project.source_roots,
-                trusted=False,
-                coverage=variation.coverage,
-                repeat=variation.repeat,
-                hash_seed=variation.hash_seed,
-                shuffle_seed=variation.shuffle_seed,
-                time_zone=variation.time_zone,
-                limits=Limits(wall_s=wall, test_s=self._test_wall_s, memory_bytes=2 * 2**30),
-                explore=explore,
-            )
+        batch = Batch(
+            id=new_id("batch"),
+            root=self._project.root,
+            interpreter=self._project.interpreter,
+            nodeids=nodeids,
+            lane=self._lane,
+            snapshot=self._snapshot,
+            private=True,
+            files=files,
+            source_roots=self._project.source_roots,
+            trusted=False,
+            coverage=variation.coverage,
+            repeat=variation.repeat,
+            hash_seed=variation.hash_seed,
+            shuffle_seed=variation.shuffle_seed,
+            time_zone=variation.time_zone,
+            limits=Limits(wall_s=wall, test_s=self._test_wall_s, memory_bytes=2 * 2**30),
+            explore=explore,
         )
-        if result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED:
-            log.info("the revision under work is gone: %s", result.fault.detail)
+        result = self._executor.run(batch)
+        if _is_gone(result) and self._is_still_the_same_code(batch):
+            result = self._executor.run(replace(batch, id=new_id("batch"), snapshot=self._snapshot))
+        if _is_gone(result):
+            log.info("the revision under work is gone: %s", result.fault.detail if result.fault else "")
             self.superseded = True
         return result
+
+    def _is_still_the_same_code(self, batch: Batch) -> bool:
+        """Whether nothing but data differs from the revision, such as a log that a running program writes into the
+        project; the revision then goes on with what is there now.
+        """
+        if self._should_stop():
+            return False
+        now = _without(take_snapshot(self._project.root), self._output)
+        before = batch.snapshot.files if batch.snapshot is not None else {}
+        differing = [path for path in before.keys() | now.files.keys() if before.get(path) != now.files.get(path)]
+        if not differing or any(path.endswith(_CODE) for path in differing):
+            return False
+        log.info("data has changed: %s", ", ".join(sorted(differing)[:3]))
+        self._snapshot = now
+        return True
 
     def changed(self, file: str) -> None:
         """Take note that ``file`` was written by us: the revision goes on with its new bytes."""
@@ -343,6 +362,10 @@ class TrialRunner:
 
 def _ranked(tests: Sequence[str], rank: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted((nodeid for nodeid in tests if nodeid in rank), key=rank.__getitem__))
+
+
+def _is_gone(result: BatchResult) -> bool:
+    return result.fault is not None and result.fault.kind is FaultKind.SUPERSEDED
 
 
 def _without(snapshot: Snapshot, output: str) -> Snapshot:

@@ -188,6 +188,18 @@ def test_documented_value_that_the_code_breaks_is_a_finding(shop: Path, executor
     assert "== 5" in finding.observed
 
 
+def test_a_log_that_grows_in_the_project_does_not_end_the_pass(shop: Path, executor: LocalExecutor) -> None:
+    log = shop / "server.log"
+    log.write_text("started\n")
+    project, snapshot = discover_project(shop), take_snapshot(shop)
+    targets = [item for item in project_targets(project, snapshot) if item.qualname == "apply_discount"]
+    log.write_text("started\nserved\n")
+    work = GenerationPass(project, snapshot, executor, NullSink(), None, UNSTABLE, generators=[OneProposal()])
+    result = work.run(targets, CoverageReport())
+    assert not result.superseded
+    assert result.admitted
+
+
 def test_project_that_changes_meanwhile_ends_the_pass(shop: Path, executor: LocalExecutor) -> None:
     project, snapshot = discover_project(shop), take_snapshot(shop)
     targets = [item for item in project_targets(project, snapshot) if item.qualname == "apply_discount"]
