@@ -43,8 +43,17 @@ def reporter(tmp_path: Path) -> Iterator[Any]:
 class Review:
     """Actions on the reporter alone."""
 
-    def __init__(self, reporter: Any) -> None:
+    def __init__(self, reporter: Any, root: Path) -> None:
         self._reporter = reporter
+        self._root = root
+
+    def mark(self, finding_id: str, state: str) -> dict[str, Any]:
+        from augment.analysis import discover_project
+        from augment.records import FindingState
+        from augment.service.marking import mark
+
+        marked = mark(self._reporter, discover_project(self._root), finding_id, FindingState(state), "tests/augment")
+        return {"id": marked.id, "state": marked.state.value}
 
     def accept(self, admission_id: str) -> dict[str, Any]:
         return self._decide(admission_id, "kept")
@@ -69,11 +78,11 @@ class Review:
 
 
 @pytest.fixture
-def url(reporter: Any) -> Iterator[str]:
+def url(reporter: Any, tmp_path: Path) -> Iterator[str]:
     """The address of a real server over the reporter."""
     from augment.dashboard import DashboardServer, create_app
 
-    app = create_app(reporter, Review(reporter), title="shop", ray_dashboard_url="http://127.0.0.1:8265")
+    app = create_app(reporter, Review(reporter, tmp_path), title="shop", ray_dashboard_url="http://127.0.0.1:8265")
     server = DashboardServer(app, port=0)
     server.start()
     yield server.url

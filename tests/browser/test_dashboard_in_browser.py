@@ -6,13 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import dashboard_scene as scene
 import pytest
 
-from augment.records import Evidence, Lane, Outcome, Run, Verdict
+from augment.records import Evidence, Finding, FindingKind, Lane, Outcome, Run, Verdict
 from augment.store import Reporter
 
 HOSTILE = (
@@ -115,6 +116,35 @@ def test_a_held_test_is_read_and_accepted(page: Any, url: str, reporter: Reporte
     page.locator("#view-test .chip.good", has_text="kept").wait_for()
     assert page.get_by_role("button", name="Accept").count() == 0
     assert reporter.admission("adm-0").state == "kept"
+
+
+def test_a_finding_is_read_and_said_to_be_intended_and_taken_back(
+    page: Any, url: str, reporter: Reporter, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text("def words(text: str) -> list[str]:\n    return text.split() or None\n")
+    pinned = "from shop import words\n\n\ndef test_words_as_it_is():\n    assert words('') is None\n"
+    failing = "from shop import words\n\n\ndef test_words_as_stated():\n    assert isinstance(words(''), list)\n"
+    reporter.finding(
+        Finding(
+            "finding-1", "shop:words", "words('') returns None, not list", "", failing, 0.85, time.time(),
+            kind=FindingKind.ANNOTATION, rests_on="-> list[str]", intended_source=pinned, key="k", rule="return type",
+        )
+    )  # fmt: skip
+    open_page(page, url)
+    page.get_by_role("tab", name="Findings").click()
+    view = page.locator("#view-findings")
+    view.get_by_text("-> list[str]").wait_for()
+    assert failing.strip() in view.locator("pre.source").inner_text()
+    view.get_by_role("button", name="It is intended").click()
+    view.locator(".chip", has_text="intended").wait_for()
+    written = tmp_path / "tests" / "augment" / "test_shop_augment.py"
+    assert "def test_words_as_it_is" in written.read_text()
+    view.get_by_role("button", name="It is a bug").click()
+    view.locator(".chip", has_text="bug").wait_for()
+    assert not written.exists()
+    view.get_by_role("button", name="Open again").click()
+    view.locator(".chip", has_text="open").wait_for()
+    assert reporter.finding_record("finding-1").state == "open"
 
 
 def test_a_flaky_test_is_read_and_muted(page: Any, url: str, reporter: Reporter) -> None:
