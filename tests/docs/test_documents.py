@@ -111,6 +111,17 @@ def test_pre_commit_hooks_use_the_tools_of_the_virtual_environment() -> None:
         assert hook["entry"].startswith(".venv/bin/")
 
 
+def test_the_pages_make_a_site_without_a_warning(tmp_path: Path) -> None:
+    """Sphinx warns of links that lead nowhere, of anchors that are missing, and of pages that no other names."""
+    build = [sys.executable, "-m", "sphinx", "-q", "-n", "-W", "--keep-going", "docs", str(tmp_path)]
+    done = subprocess.run(build, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert {path.stem for path in REPOSITORY.glob("docs/*.md")} == {path.stem for path in tmp_path.glob("*.html")} - {
+        "genindex",
+        "search",
+    }
+
+
 def test_the_page_of_commands_is_current_and_knows_every_command(commands: set[str]) -> None:
     from augment.commands.reference import markdown
 
