@@ -10,28 +10,18 @@ enough of them have shown something else. A fork that hangs or dies costs the sc
 
 from __future__ import annotations
 
-import builtins
 import collections
-import contextlib
 import gc
-import io
-import json
 import os
-import pathlib
-import select
-import shutil
-import signal
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from .events import Emitter
-from .look import leaves_of
+from .forks import Fork, Pipe
+from .scenario import LateError, Program, Tracer, limited, quiet
 from .swap import CannotApplyError, Swapper
 
 _OUTCOME = "!"
@@ -40,12 +30,6 @@ _GRACE_S = 1.0
 """How much longer than its alarm a scenario may take before its process is killed: C code does not hear the alarm."""
 _MOST_FORKS = 6
 """Forks for one round of scenarios; each that is lost costs one of them."""
-_PIPE = 190
-_Captured = collections.namedtuple("_Captured", ["out", "err"])
-
-
-class LateError(BaseException):
-    """The scenario is out of time. Not an Exception, so that the project's own handlers let it through."""
 
 
 class ExploreLoop:
@@ -84,7 +68,7 @@ class ExploreLoop:
     def _load(self, index: int, scenario: dict[str, Any]) -> None:
         """Execute the scenario's module, which imports what it needs."""
         try:
-            with _limited(5.0), _quiet():
+            with limited(5.0), quiet():
                 self._ready[index] = Program(scenario, index)
         except (Exception, SystemExit, LateError) as error:  # noqa: BLE001 - importing a project may raise anything
             problem = f"cannot be loaded: {type(error).__name__}: {str(error)[:_MESSAGE]}"
@@ -247,236 +231,3 @@ def _differing(kept: dict[str, Any], told: dict[str, Any]) -> list[str]:
 
 
 # ----------------------------------------------------------------- one scenario
-
-
-class Program:
-    """A scenario that is loaded: its function, and the fixtures that it takes."""
-
-    def __init__(self, scenario: dict[str, Any], index: int) -> None:
-        self._names = scenario["fixtures"]
-        self._file = f"<scenario {index}>"
-        self._shown = []  # type: list[tuple[int, str, str]]
-        space = {"__name__": "scenario", "__augment_look__": self._look}  # type: dict[str, Any]
-        exec(compile(scenario["source"], self._file, "exec", dont_inherit=True), space)
-        self._function = space["scenario"]  # type: Callable[..., Any]
-
-    def _look(self, slot: int, value: Any) -> Any:
-        self._shown += [(slot, path, text) for path, text in leaves_of(value)]
-        return value
-
-    def run(self, seconds: float, tracer: Tracer | None, is_ours: Callable[[str], bool]) -> dict[str, Any]:
-        """Run it once; what it showed and how it ended."""
-        self._shown = []
-        began = time.perf_counter()
-        told = {}  # type: dict[str, Any]
-        try:
-            with _quiet() as streams, self._fixtures(streams) as fixtures, _limited(seconds), _traced(tracer):
-                self._function(**fixtures)
-        except LateError:
-            told["problem"] = f"took longer than {seconds} s"
-        except BaseException as error:  # noqa: BLE001 - how a scenario ends is what is asked, whatever it raises
-            told["raised"] = self._raised(error, is_ours)
-        told["leaves"] = self._shown
-        told["seconds"] = time.perf_counter() - began
-        return told
-
-    @contextlib.contextmanager
-    def _fixtures(self, streams: tuple[io.StringIO, io.StringIO]) -> Iterator[dict[str, Any]]:
-        made = {}  # type: dict[str, Any]
-        folder = ""
-        try:
-            if "tmp_path" in self._names:
-                folder = tempfile.mkdtemp(prefix="scenario-")
-                made["tmp_path"] = pathlib.Path(folder)
-            if "capsys" in self._names:
-                made["capsys"] = Captured(streams)
-            if "monkeypatch" in self._names:
-                made["monkeypatch"] = pytest.MonkeyPatch()
-            yield made
-        finally:
-            if "monkeypatch" in made:
-                made["monkeypatch"].undo()
-            if folder:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _raised(self, error: BaseException, is_ours: Callable[[str], bool]) -> dict[str, Any]:
-        line, ours, last = 0, False, False
-        entry = error.__traceback__
-        while entry is not None:
-            code = entry.tb_frame.f_code
-            name = code.co_filename
-            if code is self._function.__code__:
-                line, ours = entry.tb_lineno, False
-            last = is_ours(name)
-            ours = ours or last
-            entry = entry.tb_next
-        kind = type(error)
-        try:
-            message = str(error)
-        except Exception:  # noqa: BLE001 - a project's own __str__ may raise anything: then there is no message
-            message = ""
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        return {"type": name, "message": message[:2000], "lineno": line, "in_project": ours, "by_project": last}
-
-
-class Captured:
-    """What a scenario knows as ``capsys``."""
-
-    def __init__(self, streams: tuple[io.StringIO, io.StringIO]) -> None:
-        self._streams = streams
-
-    def readouterr(self) -> Any:
-        """What was written since the last time."""
-        texts = [stream.getvalue() for stream in self._streams]
-        for stream in self._streams:
-            stream.seek(0)
-            stream.truncate()
-        return _Captured(*texts)
-
-
-class Tracer:
-    """Notes which line followed which, in the project's files only. ``files`` maps absolute paths to names."""
-
-    def __init__(self, files: dict[str, str]) -> None:
-        self._files = files
-        self._arcs = {}  # type: dict[str, set[tuple[int, int]]]
-
-    def start(self, frame: Any, event: str, arg: Any) -> Any:
-        """For each call: how to trace it, None for what is not the project's."""
-        code = frame.f_code
-        name = self._files.get(code.co_filename)
-        if name is None:
-            return None
-        arcs = self._arcs.setdefault(name, set())
-        exit_line = -code.co_firstlineno
-        last = [exit_line]
-
-        def local(frame: Any, event: str, arg: Any) -> Any:
-            if event == "line":
-                arcs.add((last[0], frame.f_lineno))
-                last[0] = frame.f_lineno
-            elif event == "return":
-                arcs.add((last[0], exit_line))
-            return local
-
-        return local
-
-    def told(self) -> dict[str, list[tuple[int, int]]]:
-        """File -> arcs."""
-        return {name: sorted(arcs) for name, arcs in self._arcs.items()}
-
-
-@contextlib.contextmanager
-def _traced(tracer: Tracer | None) -> Iterator[None]:
-    if tracer is None:
-        yield
-        return
-    before = sys.gettrace()
-    sys.settrace(tracer.start)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
-@contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    def late(number: int, frame: Any) -> None:
-        raise LateError
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    out, err = io.StringIO(), io.StringIO()
-    before = sys.stdout, sys.stderr, sys.stdin
-    sys.stdout, sys.stderr, sys.stdin = out, err, io.StringIO()
-    try:
-        yield out, err
-    finally:
-        sys.stdout, sys.stderr, sys.stdin = before
-
-
-# ----------------------------------------------------------------- forks
-
-
-class Pipe:
-    """The child's end: one JSON object a line."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def tell(self, message: dict[str, Any]) -> None:
-        """Write one message."""
-        view = memoryview(json.dumps(message).encode("ascii") + b"\n")
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-
-
-class Fork:
-    """A child process that does ``work`` and tells of it."""
-
-    def __init__(self, work: Callable[[Pipe], None]) -> None:
-        self._reading, writing = os.pipe()
-        self._child = os.fork()
-        self._hung = False
-        if self._child == 0:
-            os.close(self._reading)
-            _live_and_die(writing, work)
-        os.close(writing)
-
-    def messages(self, patience: float) -> Iterator[dict[str, Any]]:
-        """What it tells, until it ends or is silent for ``patience`` seconds."""
-        buffer = b""
-        deadline = time.monotonic() + patience
-        while True:
-            ready, _, _ = select.select([self._reading], [], [], 0.25)
-            if not ready:
-                if os.waitid(os.P_PID, self._child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                    return
-                if time.monotonic() > deadline:
-                    self._hung = True
-                    return
-                continue
-            data = os.read(self._reading, 1 << 16)
-            if not data:
-                return
-            deadline = time.monotonic() + patience
-            *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
-                yield json.loads(line.decode("ascii"))
-
-    def end(self) -> str:
-        """End it with all that it started; how it ended, in words."""
-        os.close(self._reading)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._child, signal.SIGKILL) if self._hung else None
-        _, status = os.waitpid(self._child, 0)
-        if self._hung:
-            return "hung"
-        if os.WIFSIGNALED(status):
-            return f"the process was ended by signal {os.WTERMSIG(status)}"
-        return f"the process exited with status {os.WEXITSTATUS(status)}"
-
-
-def _live_and_die(writing: int, work: Callable[[Pipe], None]) -> None:
-    status = 1
-    try:
-        os.setpgid(0, 0)
-        # Descriptors that a scenario closes or hands on by their numbers do not meet this pipe by chance.
-        pipe = os.dup2(writing, _PIPE, inheritable=False) if writing != _PIPE else writing
-        if hasattr(builtins, "__augment_observe__"):
-            del builtins.__augment_observe__
-        work(Pipe(pipe))
-        status = 0
-    finally:
-        os._exit(status)
