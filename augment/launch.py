@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,11 +43,15 @@ from augment.wiring import (
 if TYPE_CHECKING:
     from augment.actors.fleet import Fleet, FleetSpec
     from augment.actors.model_host import ModelHost
+    from augment.actors.reporter import ReporterClient
     from augment.dashboard import DashboardServer
     from augment.serve import EngineSpec
 
 log = logging.getLogger("augment.launch")
 
+VERDICTS_LIMIT_S = 3600.0
+LOAD_LIMIT_S = 900.0
+"""How long ``--once`` waits for all tests, and for the model to load."""
 OVERTIME_BUDGETS = 3
 REPLY_TOKENS = 300
 """Room for five or six short tests. Reading a prompt costs a small model on a CPU as much as writing this."""
@@ -74,6 +79,8 @@ class Launch:
         self._dashboard: DashboardServer | None = None
         self._model: ModelHost | None = None
         self._recorded = False
+        self._reporter: ReporterClient | None = None
+        self._writes = True
         self.model_endpoint: str | None = None
         """Where any OpenAI client finds the same model; None without one."""
 
@@ -99,6 +106,27 @@ class Launch:
         self._start_parts(namespace, spec, url, warming)
         write_service(self._root, url, self._connection.address, namespace)
         return url
+
+    def once(self, stopped: Callable[[], bool]) -> int:
+        """Wait for one round: verdicts, a pass of generation, and the verdicts on what it wrote; pytest's exit code.
+
+        130 where it was ``stopped``. Raises AugmentError when a part of it does not end in time.
+        """
+        from augment.actors.once import Once
+        from augment.analysis import Snapshots
+
+        assert self._fleet is not None
+        assert self._reporter is not None
+        snapshots = Snapshots(self._root)
+        waiting = Once(self._reporter, lambda: snapshots.take().revision, stopped)
+        outcomes = waiting.verdicts(VERDICTS_LIMIT_S)
+        say(f"verdicts: {outcomes}")
+        if self._writes and not stopped():
+            budget = self._settings.generator.budget_seconds_per_module
+            waiting.one_pass(self._fleet.generator, LOAD_LIMIT_S + 2 * (1 + OVERTIME_BUDGETS) * budget)
+            outcomes = waiting.verdicts(VERDICTS_LIMIT_S)
+            say(f"after a pass of generation: {outcomes}")
+        return 130 if stopped() else outcomes.exit_code
 
     def stop(self) -> None:
         """End what was started here, the newest first."""
@@ -140,9 +168,10 @@ class Launch:
         fleet = self._fleet_spec(namespace, self._connection.node_id, spec.model if spec else None)
         if not sandbox.runs_generated_tests:
             say("No tests will be written: install bubblewrap, or say --sandbox off to run them with your own rights")
+            self._writes = False
             fleet = replace(fleet, no_generation=f"no tests are written: no sandbox here ({sandbox.reason})")
         self._fleet = Fleet(fleet)
-        reporter = self._fleet.start()
+        self._reporter = reporter = self._fleet.start()
         reporter.set_health(sandbox=sandbox.name, sandbox_detail=sandbox.describe())
         if spec is None:
             reporter.set_health(model="off", model_name=None, model_detail=None)
@@ -234,8 +263,15 @@ def main(
     config_dir: Annotated[Path | None, typer.Option(help="Folder of the JSON settings.")] = None,
     python: Annotated[str | None, typer.Option(help="Interpreter that runs the project's tests.")] = None,
     log_dir: Annotated[Path, typer.Option(help="Folder of the log files.")] = Path("logs"),
+    once: Annotated[
+        bool, typer.Option("--once", help="All verdicts and one pass of generation, then exit with pytest's code.")
+    ] = False,
 ) -> None:
-    """Watch a project: verdicts within a moment of each save, and new tests in the time left over."""
+    """Watch a project: verdicts within a moment of each save, and new tests in the time left over.
+
+    With --once, as a job: 0 when all tests passed, 1 when one failed or a fault ended it, 2 when a file could not be
+    collected, 5 without tests.
+    """
     from augment.analysis import discover_project
     from augment.execution import ensure_overlay, find_interpreter, probe_interpreter
 
@@ -267,11 +303,14 @@ def main(
     check_imports(found)
     log_dir = log_dir.resolve()
     start_logging(log_dir, "launch", service.log_level)
-    _watch(Launch(loaded, found, log_dir), found, log_dir)
+    code = _watch(Launch(loaded, found, log_dir), found, log_dir, once=once)
+    if once:
+        raise typer.Exit(code)
 
 
-def _watch(launch: Launch, project: Project, log_dir: Path) -> None:
-    """Start, wait for a signal, stop."""
+def _watch(launch: Launch, project: Project, log_dir: Path, *, once: bool) -> int:
+    """Start, wait for a signal or for one round, stop. Returns what the round came to."""
+    code = 0
     asked = threading.Event()
     _on_signal(asked)
     began = time.monotonic()
@@ -283,11 +322,15 @@ def _watch(launch: Launch, project: Project, log_dir: Path) -> None:
         if launch.model_endpoint is not None:
             say(f"Model, for any OpenAI client: {launch.model_endpoint}   (it loads now)")
         say(f"Logs: {log_dir}   Ctrl-C stops everything")
-        asked.wait()
+        if once:
+            code = launch.once(asked.is_set)
+        else:
+            asked.wait()
         say("stopping ...")
     finally:
         launch.stop()
     say("stopped; the next launch goes on where this one ended")
+    return code
 
 
 def _on_signal(asked: threading.Event) -> None:

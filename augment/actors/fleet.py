@@ -133,6 +133,11 @@ class Fleet:
             self._await(part, max(deadline - time.monotonic(), 0.1))
         log.info("actors up: %s", ", ".join(self._actors))
 
+    @property
+    def generator(self) -> Any:
+        """The handle of the writer of tests."""
+        return self._actors[GENERATOR]
+
     def pids(self) -> dict[str, int]:
         """Process id of every actor, for tests and for telling Augment's own CPU use apart."""
         return dict(zip(self._actors, ray.get([actor.pid.remote() for actor in self._actors.values()]), strict=True))

@@ -84,6 +84,10 @@ class GeneratorActor(Shell):
         self._executor.close()
         self._writer.stop()
 
+    def rounds(self) -> int:
+        """See :attr:`Writer.rounds`."""
+        return self._writer.rounds
+
     def _model_state(self) -> ModelState:
         known = self._notebook.recall(MODEL_KEY) or {"state": "loading"}
         if known["state"] != "ready":

@@ -6,6 +6,7 @@ from augment.service.coordinating import SUITE, TESTED, TESTED_REVISION, UNSETTL
 from augment.service.governing import Governor, GovernorState, Lease
 from augment.service.idle import IdleLoop, Ranked
 from augment.service.living import Living, LivingPolicy
+from augment.service.outcomes import Outcomes
 from augment.service.rerun_batches import RerunBatches
 from augment.service.rerun_chore import FlakinessChore, FlakinessPolicy
 from augment.service.resources import ResourceMonitor
@@ -35,6 +36,7 @@ __all__ = [
     "LivingPolicy",
     "ModelState",
     "Notebook",
+    "Outcomes",
     "Ranked",
     "RerunBatches",
     "ResourceMonitor",

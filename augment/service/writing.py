@@ -110,6 +110,8 @@ class Writer:
         self._stopping = threading.Event()
         self._said = ""
         self._exhausted = ("", "")
+        self.rounds = 0
+        """Passes that came to their end, and looks that found nothing to write."""
         self._thread = threading.Thread(target=self._work, name="augment-writer", daemon=True)
 
     def start(self) -> None:
@@ -152,6 +154,7 @@ class Writer:
         jobs = self._next_jobs(targets)
         if not jobs:
             self._exhausted = (tested, model.state)
+            self.rounds += 1
             self._say("nothing left to write: every target was worked on")
             return False
         self._write(snapshot, jobs, targets, model)
@@ -216,6 +219,7 @@ class Writer:
             self._notebook.remember(phase, self._done(phase) | settled)
         for job in jobs:
             self._notebook.finish_job(job.id, JobState.DONE)
+        self.rounds += 1
         log.info("kept %d tests for %s", sum(kept.values()), wanted[0].module)
 
     def _learn(self, wanted: Sequence[Target], kept: Mapping[str, int], seconds: float) -> None:
