@@ -222,7 +222,7 @@ def test_pass_stops_when_it_is_told_to(shop: Path, executor: LocalExecutor) -> N
 
 
 def test_what_is_explored_is_kept_for_the_mutants_that_it_kills(shop: Path, executor: LocalExecutor) -> None:
-    guided = replace(UNSTABLE, without=frozenset({"stable"}), seed=7, budget_s_per_module=8)
+    guided = replace(UNSTABLE, without=frozenset({"stable"}), seed=7, budget_s_per_module=40)
     result = run(shop, executor, None, guided, generators=[OneProposal()])
     assert len(result.admitted) > 1
     assert all(item.generator == "search" for item in result.admitted)
@@ -231,7 +231,7 @@ def test_what_is_explored_is_kept_for_the_mutants_that_it_kills(shop: Path, exec
 
 
 def test_a_fixed_seed_gives_the_same_tests_twice(shop: Path, executor: LocalExecutor, tmp_path: Path) -> None:
-    guided = replace(UNSTABLE, without=frozenset({"stable"}), seed=7, budget_s_per_module=8)
+    guided = replace(UNSTABLE, without=frozenset({"stable"}), seed=7, budget_s_per_module=40)
     twin = tmp_path / "twin"
     shutil.copytree(shop, twin, ignore=shutil.ignore_patterns(".augment"))
     first, second = (run(root, executor, None, guided, generators=[OneProposal()]) for root in (shop, twin))
