@@ -10,13 +10,12 @@ import base64
 import binascii
 import hashlib
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from augment.execution.overlay import default_cache
+from augment.files import write_atomically
 
 log = logging.getLogger("augment.execution")
 
@@ -31,7 +30,7 @@ def known_tables(interpreter: str, overlay: str) -> dict[str, str]:
     found = {}
     for path in sorted(folder.glob("*/*")):
         name = path.relative_to(folder).as_posix()
-        if _NAME.fullmatch(name):
+        if _NAME.fullmatch(name):  # a temporary file of another process is none
             found[name] = base64.b64encode(path.read_bytes()).decode()
     return found
 
@@ -43,18 +42,10 @@ def keep_tables(interpreter: str, overlay: str, told: Mapping[str, str]) -> None
         if not _NAME.fullmatch(name) or len(text) > _LARGEST:
             continue
         try:
-            _write(folder / name, base64.b64decode(text, validate=True))
+            write_atomically(folder / name, base64.b64decode(text, validate=True))
         except (OSError, binascii.Error) as error:
             log.info("the tables of Hypothesis are not kept: %s", error)
             return
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    os.replace(name, path)  # noqa: PTH105
 
 
 def _folder(interpreter: str, overlay: str) -> Path:

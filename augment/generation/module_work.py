@@ -181,8 +181,12 @@ class ModuleWork:
         """Hand the calls of ``chunk`` to the explorer; what is to be judged as it stands."""
         if self._explorer is None:
             return list(chunk)
-        self._explorer.feed(chunk)
-        return [item for item in chunk if not (has_placeholder(item.source) and opened(item.source) is not None)]
+        own = {context.target.id for context in self._contexts}
+        # The model may answer when the module that it was asked about has had its time: that is judged as it stands.
+        mine = [item for item in chunk if item.target in own]
+        self._explorer.feed(mine)
+        explored = [item for item in mine if has_placeholder(item.source) and opened(item.source) is not None]
+        return [item for item in chunk if item not in explored]
 
     def _await_model(self, end: float) -> None:
         """Judge what the model still writes at the end of the budget: its reply would be lost with the pass."""

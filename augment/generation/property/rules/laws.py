@@ -1,4 +1,4 @@
-"""Laws that a docstring writes down: an equation in backticks, a range of numbers, an order that is kept."""
+"""Laws that a docstring writes down: an equation in backticks, a range of numbers with its ends."""
 
 from __future__ import annotations
 
