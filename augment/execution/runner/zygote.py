@@ -14,6 +14,7 @@ import array
 import contextlib
 import errno
 import gc
+import importlib
 import json
 import os
 import select
@@ -65,6 +66,8 @@ def main(control_fd: int, overlay: str) -> None:
     except ImportError as error:
         control.send(json.dumps({"unusable": str(error)}).encode())
         return
+    for loop in ("explore", "mutate"):  # a confined child may not see the folder that this file is in
+        importlib.import_module("." + loop, __package__)
     search = FixtureSearch()
     with search.watch():
         session.prime(overlay, wanted["root"])
