@@ -31,6 +31,7 @@ def engine_spec(model: ModelSettings) -> EngineSpec | None:
         max_ongoing=model.max_ongoing,
         max_queued=model.max_queued,
         num_gpus=model.num_gpus,
+        python=model.engine_python,
     )
 
 

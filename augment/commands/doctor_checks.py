@@ -22,7 +22,8 @@ from augment.analysis import discover_project
 from augment.config import ModelSettings, Settings
 from augment.errors import AugmentError
 from augment.execution import SandboxMode, Tier, find_interpreter, find_sandbox, probe_interpreter
-from augment.serve import ModelEntry, find_model, locate_model, models_root
+from augment.serve import EngineSpec, ModelEntry, find_model, locate_model, models_root
+from augment.serve import interpreter as engine_interpreter
 from augment.serve.remote_engine import RemoteCore
 from augment.service.preflight import check_imports, check_port, read_service
 from augment.wiring import engine_spec
@@ -135,6 +136,19 @@ def check_model(subject: Subject) -> Iterator[Check]:
         yield Check("model", Status.FAIL, str(error), mend)
         return
     yield _memory(find_model(model.path or model.model_name))
+
+
+def check_engine_python(subject: Subject) -> Iterator[Check]:
+    """The interpreter that runs the model, where it is not Augment's own."""
+    model = subject.settings.model
+    if not model.enabled or model.engine_python is None:
+        return
+    try:
+        spec = EngineSpec(model.model_name, engine=model.engine, python=model.engine_python)
+        engine_interpreter.check_interpreter(spec)
+        yield _ok("engine python", f"{model.engine_python} has what the engine `{model.engine}` needs")
+    except AugmentError as error:
+        yield Check("engine python", Status.FAIL, str(error), "do what it says, or set engine_python to null")
 
 
 def _server(model: ModelSettings) -> Check:
@@ -269,6 +283,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
     check_interpreter,
     check_ray,
     check_model,
+    check_engine_python,
     check_ports,
     check_sandbox,
     check_sqlite,

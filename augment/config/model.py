@@ -221,9 +221,9 @@ class ModelSettings(_Section):
     engine: Literal["openvino", "openai"] = Field(
         default="openvino",
         description=(
-            "Program that runs the model: `openvino` here on the CPU, `openai` any server that speaks OpenAI's "
-            "protocol (Ollama, LM Studio, llama.cpp, a company's endpoint), which is sent the code that tests are "
-            "written for."
+            "Program that runs the model: `openvino` here on the CPU, `openai` any server that "
+            "speaks OpenAI's protocol (Ollama, LM Studio, llama.cpp, a company's endpoint), which is sent the code "
+            "that tests are written for."
         ),
     )
     base_url: str | None = Field(
@@ -237,6 +237,15 @@ class ModelSettings(_Section):
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="Environment variable that holds the server's key; the key itself stands in no file.",
         json_schema_extra={"allowed": "the name of a variable"},
+    )
+    engine_python: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Interpreter of another environment that holds the packages of `engine`, which may not go with those of "
+            "Augment; null runs it in Augment's own."
+        ),
+        json_schema_extra={"unit": "path", "allowed": "the path of a Python interpreter, or null"},
     )
     source: Literal["auto", "hub", "packages", "path"] = Field(
         default="auto",

@@ -42,8 +42,9 @@ output_dir = "tests/generated"
 threads = 4
 ```
 
-A project's own file may not set `project`, `address`, `host`, `config_dir`, `base_url` or `api_key_variable`: a project
-that was merely cloned must not open a port to the network, join a cluster, or send code and keys to a server.
+A project's own file may not set `project`, `address`, `host`, `config_dir`, `base_url`, `api_key_variable` or
+`engine_python`: a project that was merely cloned must not open a port to the network, join a cluster, send code and
+keys to a server, or have a program run with your rights.
 """
 
 

@@ -24,7 +24,7 @@ class EngineSpec:
     ``threads`` None means every core. ``context_length`` None means the model's own. ``max_ongoing`` requests are
     worked on at once, ``max_queued`` more may wait. ``nice`` is the process's niceness on CPU: at 19 test verdicts go
     first. ``num_cpus`` and ``num_gpus`` are what a replica reserves of Ray. ``base_url`` and ``key`` are those of a
-    server elsewhere; the key is shown nowhere.
+    server elsewhere; the key is shown nowhere. ``python`` is the interpreter that runs the engine, None for Augment's.
     """
 
     model: str
@@ -40,6 +40,7 @@ class EngineSpec:
     num_gpus: float = 0.0
     nice: int = 19
     base_url: str | None = None
+    python: str | None = None
     key: str = field(default="", repr=False)
 
 

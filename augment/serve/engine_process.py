@@ -8,20 +8,17 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import augment
 from augment.errors import ModelError
 from augment.seams import Completion, Request
-from augment.serve import wire
-from augment.serve.engine import KEY_VARIABLE, Delta, EngineSpec
+from augment.serve import interpreter, wire
+from augment.serve.engine import Delta, EngineSpec
 
 LOST = "lost"
 """Finish reason of a request whose engine process ended; it may be asked again."""
@@ -166,7 +163,10 @@ class EngineProcess:
 
     def _supervise(self) -> None:
         try:
+            interpreter.check_interpreter(self.spec)
             self._keep_running()
+        except ModelError as error:
+            self._become("failed", str(error))
         finally:
             # Whatever ended this thread, nobody may go on waiting for an answer from it.
             if self.state.phase not in ("failed", "closed"):
@@ -190,22 +190,15 @@ class EngineProcess:
         with self._lock:
             if self._state.phase in ("failed", "closed"):
                 return False
-            environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
-            package_root = str(Path(augment.__file__).parents[1])
-            environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, environment.get("PYTHONPATH"))))
-            # Everybody on the machine may read the command line, and only this user the environment.
-            environment.pop(KEY_VARIABLE, None)
-            if self.spec.key:
-                environment[KEY_VARIABLE] = self.spec.key
             shown = json.dumps(asdict(replace(self.spec, key="")))
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "augment.serve.worker", shown],
+                [*interpreter.command(self.spec), shown],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
-                env=environment,
+                env=interpreter.environment(self.spec, os.environ),
                 start_new_session=True,  # Ctrl-C in a terminal is for the launcher to handle, in order
             )
         return True

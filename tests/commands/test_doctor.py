@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import stat
 import sys
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,18 @@ def test_a_dead_ray_address_fails(project: Path) -> None:
 def test_a_ray_address_that_answers_is_well(project: Path, busy_port: int) -> None:
     check = one(doctor_checks.check_ray(subject(project, address=f"127.0.0.1:{busy_port}")), "ray cluster")
     assert check.status is Status.OK
+
+
+def test_an_interpreter_without_the_engine_fails_with_the_command_that_installs_it(
+    project: Path, tmp_path: Path
+) -> None:
+    venv.create(tmp_path / "empty", with_pip=False)
+    python = tmp_path / "empty" / "bin" / "python"
+    flags = {"model.engine_python": str(python)}
+    check = one(doctor_checks.check_engine_python(subject(project, **flags)), "engine python")
+    assert check.status is Status.FAIL
+    assert f"{python} -m pip install filelock psutil openvino-genai" in check.detail
+    assert list(doctor_checks.check_engine_python(subject(project))) == []
 
 
 def test_a_model_file_that_was_cut_short_fails(project: Path) -> None:

@@ -263,6 +263,11 @@ def test_a_project_that_was_cloned_names_no_server_for_code_and_keys(place: Plac
     assert f"model.{key}" in place.error()
 
 
+def test_a_project_that_was_cloned_names_no_program_to_run(place: Place) -> None:
+    place.toml('[tool.augment.model]\nengine_python = "./evil"\n')
+    assert "model.engine_python" in place.error()
+
+
 def test_a_server_elsewhere_needs_an_address(place: Place) -> None:
     place.json({"engine": "openai"}, MODEL_FILE)
     assert "set model.base_url" in place.error()

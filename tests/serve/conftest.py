@@ -1,5 +1,9 @@
+import sys
+import venv
 from pathlib import Path
 
+import filelock
+import psutil
 import pytest
 
 from augment.seams import Message, Request, Sampling
@@ -40,3 +44,23 @@ def start(echo_spec):
 def models_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "augment" / "models"
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory):
+    """The interpreter of an environment without any package."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=False)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def other_python(tmp_path_factory):
+    """The interpreter of another environment: it has what a model's process needs, and the engine for tests."""
+    folder = tmp_path_factory.mktemp("other")
+    venv.create(folder, with_pip=False)
+    packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    for module in (filelock, psutil):
+        (packages / module.__name__).symlink_to(Path(module.__file__).parent)
+    (packages / "augment_echo").symlink_to(ENGINES / "augment_echo")
+    return folder / "bin" / "python"
