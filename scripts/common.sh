@@ -47,3 +47,21 @@ ensure_venv() {
   printf '%s\n' "$wanted" > "$stamp"
   say "installed."
 }
+
+# ensure_engines: make .venv-engines, with vLLM for the CPU, torch and transformers, unless that has been done for this
+# list of packages. vLLM wants a torch of its own, so they do not lie in .venv. The list is whole: nothing beside it is
+# installed, and nothing is compiled ahead. Where it cannot be installed the tests of these engines are skipped.
+ensure_engines() {
+  local list="scripts/engines-requirements.txt" stamp=".venv-engines/.augment-installed" wanted started=$SECONDS
+  wanted="$(cksum < "$list")"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then return 0; fi
+  say "installing vLLM, torch and transformers into .venv-engines, for tests/engines (minutes the first time) ..."
+  rm -f "$stamp"
+  if .venv/bin/python -m venv --clear .venv-engines && VLLM_TARGET_DEVICE=cpu .venv-engines/bin/python -m pip install \
+    --disable-pip-version-check -qq --progress-bar off --no-deps --no-compile -r "$list"; then
+    printf '%s\n' "$wanted" > "$stamp"
+    say "installed in $((SECONDS - started)) s."
+  else
+    say "not installed: the lines above say why. The tests of vLLM and transformers will be skipped"
+  fi
+}

@@ -35,6 +35,18 @@ ensure_chromium() {
   say "no Chromium found, tests/browser will be skipped: apt-get install chromium (as root), or your system's way"
 }
 
+# Whether pytest is asked for tests/engines: where it is asked for other folders only, their packages are not needed.
+wants_engines() {
+  local argument others=no
+  for argument in "$@"; do
+    case "$argument" in
+      tests/engines* | tests | tests/ | .) return 0 ;;
+      tests/*) others=yes ;;
+    esac
+  done
+  [ "$others" = no ]
+}
+
 failed=()
 step() {
   local name="$1"
@@ -48,6 +60,7 @@ say "checking the model (fetched once, kept in the user's cache) ..."
 ./scripts/setup_huggingface_models.sh
 ensure_bubblewrap
 ensure_chromium
+if wants_engines "$@"; then ensure_engines; fi
 
 step "ruff check" .venv/bin/ruff check
 step "ruff format --check" .venv/bin/ruff format --check --quiet

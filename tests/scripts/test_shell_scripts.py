@@ -175,3 +175,37 @@ def test_without_a_model_none_is_set_up(tools: FakeTools) -> None:
     done = tools.run("run_background_tests.sh", "--no-model")
     assert done.returncode == 0
     assert "setup" not in done.stderr
+
+
+MAKES_ENVIRONMENTS = """case "$*" in
+  *hashlib*) echo stamp ;;
+  *"-m venv"*)
+    mkdir -p .venv-engines/bin
+    echo "exit $PIP" > .venv-engines/bin/python
+    chmod +x .venv-engines/bin/python ;;
+  *pytest*) echo "1 passed in 0.01s" ;;
+esac"""
+
+
+def test_the_packages_of_heavy_engines_are_installed_once_into_an_environment_of_their_own(
+    tools: FakeTools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools.tool("python", MAKES_ENVIRONMENTS)
+    monkeypatch.setenv("PIP", "0")
+    assert "installing vLLM" in tools.run("test.sh").stderr
+    assert "installing vLLM" not in tools.run("test.sh", "tests/engines").stderr
+
+
+def test_where_they_cannot_be_installed_it_is_said_and_the_rest_is_tested(
+    tools: FakeTools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools.tool("python", MAKES_ENVIRONMENTS)
+    monkeypatch.setenv("PIP", "1")
+    done = tools.run("test.sh")
+    assert done.returncode == 0
+    assert "tests of vLLM and transformers will be skipped" in done.stderr
+    assert "installing vLLM" in tools.run("test.sh").stderr
+
+
+def test_tests_of_other_folders_do_not_wait_for_them(tools: FakeTools) -> None:
+    assert "installing vLLM" not in tools.run("test.sh", "tests/config", "-k", "origin").stderr
