@@ -11,7 +11,7 @@ from augment.generation.disagreements import Observed, Stated, disagreements, re
 from augment.generation.findings import Settled
 from augment.generation.mending import SECOND_SEED
 from augment.generation.seen_calls import asserted_in
-from augment.generation.trials import Trial, TrialRunner, Variation
+from augment.generation.trials import FIRST_SEED, Trial, TrialRunner, Variation
 from augment.records import Candidate, Finding, FindingKind, FindingState, Outcome, TestKind, new_id
 
 if TYPE_CHECKING:
@@ -87,6 +87,13 @@ class Doubts:
                     for call in asserted_in(finding.source):
                         self._examples[finding.target, call.expression] = (call.repr, finding.title)
         return fresh
+
+    def falsified(self, candidate: Candidate, finding: Finding) -> list[Finding]:
+        """``finding`` follows from a property that was falsified: reported if its plain reproduction fails as well."""
+        plain = replace(candidate, source=finding.source)
+        trial = self._runner.run([plain], Variation(hash_seed=FIRST_SEED)).trials.get(plain.id)
+        failed = trial is not None and Outcome.FAILED in trial.outcomes
+        return self.report([finding]) if failed else []
 
     def read(self, context: TargetContext) -> Stated:
         """What is stated of a target."""

@@ -28,7 +28,7 @@ from augment.generation.settings import GenerationSettings
 from augment.generation.static_gates import STATIC_GATES
 from augment.generation.trials import FIRST_SEED, Trial, TrialRunner, Variation
 from augment.mutants import Mutant, MutantOutcome
-from augment.records import Candidate, Finding, Outcome, Rejection, TestKind, merge_coverage
+from augment.records import Candidate, Finding, Rejection, TestKind, merge_coverage
 
 if TYPE_CHECKING:
     from augment.analysis import TargetContext
@@ -124,6 +124,10 @@ class Judge:
         judgement.proven = self._prove(self._undoubted(passing, contexts, judgement), contexts, judgement)
         return judgement
 
+    def has_tried(self, source: str) -> bool:
+        """Whether the same test was judged before."""
+        return key_of(source) in self._seen
+
     # ------------------------------------------------------------------ reading
 
     def _read(
@@ -200,10 +204,7 @@ class Judge:
         """A counterexample is a finding where the property was promised, else an example that is judged in its turn."""
         result = aftermath(candidate, trial, context)
         if isinstance(result, Finding):
-            plain = replace(candidate, source=result.source)
-            again = self._runner.run([plain], Variation(hash_seed=FIRST_SEED)).trials.get(plain.id)
-            if again is not None and Outcome.FAILED in again.outcomes:
-                judgement.findings += self.doubts.report([result])
+            judgement.findings += self.doubts.falsified(candidate, result)
         if not isinstance(result, Candidate) or not self._settings.enabled("observe"):
             return []
         key = key_of(result.source)

@@ -22,6 +22,7 @@ from augment.generation.ledger import Ledger
 from augment.generation.model import ModelGenerator
 from augment.generation.module_work import ModuleWork
 from augment.generation.mutant_book import MutantBook
+from augment.generation.promises import Promises
 from augment.generation.settings import GenerationSettings
 from augment.generation.tools import Pace, Tools
 from augment.generation.trials import TrialRunner
@@ -150,7 +151,17 @@ class GenerationPass:
         inspection = Inspection(tools.runner, tools.judge.doubts, tools.ledger, self._settings.seed)
         tools.accounts.found(inspection.mended(self._known, tools.contexts))
         end = self._clock() + _INSPECTION_SHARE * self._settings.budget_s_per_module
-        found = inspection.inspect(list(tools.contexts.values()), lambda: tools.over or self._clock() > end)
+
+        def is_over() -> bool:
+            return tools.over or self._clock() > end
+
+        contexts = list(tools.contexts.values())
+        found = inspection.inspect(contexts, is_over)
+        if TestKind.PROPERTY in tools.kinds and any(item.name == "property" for item in self._generators):
+            judge = tools.judge
+            found += Promises(tools.runner, judge.doubts, self._settings.seed, judge.has_tried).try_all(
+                contexts, is_over
+            )
         if not tools.runner.superseded:  # else about a revision that is gone
             tools.accounts.found(found)
 
