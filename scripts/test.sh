@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up whatever is missing, then check the code and run every test. The last line printed is pytest's summary.
+# Set up whatever is missing, then check the code and run every test. The last line printed says how many passed.
 set -euo pipefail
 
 usage() {
@@ -67,14 +67,36 @@ step "ruff format --check" .venv/bin/ruff format --check --quiet
 step "mypy" .venv/bin/mypy
 step "import contract" .venv/bin/lint-imports
 if [ ${#failed[@]} -gt 0 ]; then
-  # Said here, as pytest's summary has the last word.
+  # Said here, as the count of tests has the last word.
   say "FAILED before the tests: $(printf '%s; ' "${failed[@]}")the exit status will say so too"
 fi
 
-say "pytest ..."
 status=0
 export RAY_USAGE_STATS_ENABLED=0 GRADIO_ANALYTICS_ENABLED=False
+reports="$(mktemp -d)"
+trap 'rm -rf "$reports"' EXIT
+
 # A test that hangs is ended after 15 minutes, with the stacks of its threads. Exit status 5, no test collected, fails too.
-.venv/bin/python -m pytest --timeout=900 --timeout-method=signal --durations=10 --durations-min=5 "$@" || status=$?
+run_pytest() {
+  local report="$1" ended=0
+  shift
+  .venv/bin/python -m pytest --timeout=900 --timeout-method=signal --durations=10 --durations-min=5 \
+    --junitxml="$reports/$report.xml" "$@" || ended=$?
+  if [ "$status" = 0 ]; then status="$ended"; fi
+}
+
+if [ $# -gt 0 ]; then
+  say "pytest ..."
+  run_pytest tests "$@"
+else
+  # What starts Ray, a model or a browser measures what the machine does, and has it to itself.
+  alone=(tests/cluster tests/engines tests/browser)
+  say "pytest, on every core: all but ${alone[*]} ..."
+  run_pytest parallel -n auto --maxprocesses=4 --dist=loadfile "${alone[@]/#/--ignore=}" tests
+  say "pytest: ${alone[*]} ..."
+  run_pytest alone "${alone[@]}"
+  shopt -s nullglob
+  .venv/bin/python scripts/total.py "$reports"/*.xml
+fi
 if [ "$status" = 0 ] && [ ${#failed[@]} -gt 0 ]; then status=1; fi
 exit "$status"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_ci_runs_the_command_that_people_run(clone: Path) -> None:
     assert done.returncode == 5
 
 
+PYTHON = f"""
+case "$*" in
+  *hashlib*) echo stamp ;;
+  *scripts/total.py*) exec "{sys.executable}" "$@" ;;
+  *pytest*)
+    for word; do case "$word" in --junitxml=*)
+      echo '<testsuites><testsuite tests="4" failures="1" errors="0" skipped="0"/></testsuites>' > "${{word#*=}}" ;;
+    esac; done
+    echo "1 passed in 0.01s" ;;
+esac
+"""
+"""Stands for the interpreter: says that one test passed, and reports four, of which one failed."""
+
+
 class FakeTools:
     """A clone whose .venv holds stand-ins that only say their names, to see what the scripts do with them."""
 
@@ -107,7 +122,7 @@ class FakeTools:
         self.bin.mkdir(parents=True)
         for name in ("ruff", "mypy", "lint-imports"):
             self.tool(name)
-        self.tool("python", 'case "$*" in *hashlib*) echo stamp ;; *pytest*) echo "1 passed in 0.01s" ;; esac')
+        self.tool("python", PYTHON)
         for stamp in (".augment-installed", ".augment-installed-dev"):
             (clone / ".venv" / stamp).write_text("stamp\n")
         self.script("setup_huggingface_models.sh", 'echo "setup $*" >&2')
@@ -132,8 +147,14 @@ def tools(clone: Path) -> FakeTools:
     return FakeTools(clone)
 
 
-def test_the_last_line_is_pytest_s(tools: FakeTools) -> None:
+def test_the_last_line_counts_the_tests_of_both_runs(tools: FakeTools) -> None:
     done = tools.run("test.sh")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "total: 6 passed, 2 failed, 0 skipped"
+
+
+def test_some_tests_are_one_run_and_the_last_line_is_pytest_s(tools: FakeTools) -> None:
+    done = tools.run("test.sh", "tests/config", "-k", "origin")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "1 passed in 0.01s"
 
@@ -144,7 +165,7 @@ def test_a_check_that_fails_fails_the_whole_and_is_named_before_the_tests(tools:
     done = tools.run("test.sh")
     assert done.returncode == 1
     assert "FAILED before the tests" in done.stderr
-    assert done.stdout.splitlines()[-1] == "1 passed in 0.01s"
+    assert "1 passed in 0.01s" in done.stdout
 
 
 @pytest.mark.parametrize("status", [1, 2, 5])
