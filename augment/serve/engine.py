@@ -86,7 +86,11 @@ class CoreLoader(Protocol):
 KEY_VARIABLE = "AUGMENT_API_KEY"
 """Where the key of a server is looked for unless the settings name another variable, and how a worker is given it."""
 
-ENGINES = {"openvino": "augment.serve.openvino_engine", "openai": "augment.serve.remote_engine"}
+ENGINES = {
+    "openvino": "augment.serve.openvino_engine",
+    "transformers": "augment.serve.transformers_engine",
+    "openai": "augment.serve.remote_engine",
+}
 """Engine name -> module with ``load``. A new engine is a module and a line here; a dotted name is a module itself."""
 
 

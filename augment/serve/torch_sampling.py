@@ -1,0 +1,58 @@
+"""From a model's scores to its next token: temperature, nucleus, penalty for repeating, and a seed of one's own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+from augment.seams import Sampling
+
+
+class Sampler:
+    """Picks the tokens of one answer. The same seed and the same scores give the same tokens, whoever is beside it."""
+
+    def __init__(self, sampling: Sampling, prompt: Iterable[int]) -> None:
+        import torch
+
+        self._sampling = sampling
+        self._seen = set(prompt)
+        self._generator = torch.Generator()
+        self._generator.manual_seed(secrets.randbelow(2**31) if sampling.seed is None else sampling.seed)
+
+    def pick(self, scores: Any) -> int:
+        """The next token, by ``scores``: a float for each token of the vocabulary, -inf for what may not come."""
+        import torch
+
+        scores = self._penalised(scores)
+        if self._sampling.temperature <= 0:
+            token = int(scores.argmax())
+        else:
+            chances = torch.softmax(scores / self._sampling.temperature, dim=-1)
+            token = self._drawn(chances)
+        self._seen.add(token)
+        return token
+
+    def _penalised(self, scores: Any) -> Any:
+        """Scores with those of tokens that occurred before made less likely, as CTRL (Keskar et al., 2019) does."""
+        import torch
+
+        penalty = self._sampling.repetition_penalty
+        if penalty == 1.0:
+            return scores
+        at = torch.tensor(sorted(self._seen))
+        known = scores[at]
+        scores = scores.clone()
+        scores[at] = torch.where(known > 0, known / penalty, known * penalty)
+        return scores
+
+    def _drawn(self, chances: Any) -> int:
+        """A token by chance, of the fewest that have ``top_p`` of it together."""
+        import torch
+
+        if self._sampling.top_p >= 1.0:
+            return int(torch.multinomial(chances, 1, generator=self._generator))
+        ordered, tokens = chances.sort(descending=True)
+        before = ordered.cumsum(dim=-1) - ordered
+        ordered[before >= self._sampling.top_p] = 0.0
+        return int(tokens[torch.multinomial(ordered, 1, generator=self._generator)])
