@@ -46,7 +46,7 @@ def choose_engine(
     ``wanted`` is the setting; anything but *auto* is taken at its word. ``num_gpus`` None takes a GPU where there is
     one, 0 never does. ``model_format`` is that of the files. Raises ModelError where nothing installed reads them.
     """
-    if wanted == "openai" or (wanted == AUTO and base_url):
+    if base_url and wanted in (AUTO, "openai"):
         return Choice("openai", f"base_url is {base_url}")
     gpus = (1.0 if hardware.vram else 0.0) if num_gpus is None else num_gpus
     where = (hardware.gpu or "a GPU") if gpus else "the CPU"

@@ -7,14 +7,16 @@ The work is done by a process of its own (:mod:`augment.serve.openvino_convert`,
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
 from augment.errors import ModelError
+from augment.serve import interpreter
 from augment.serve.cache import ModelFiles, Progress, exclusive, way_out
+from augment.serve.engine import EngineSpec
 from augment.serve.extras import missing_line
 from augment.serve.gguf import read_gguf
 from augment.serve.progress import silent, watched_folder
@@ -44,7 +46,7 @@ def is_converted(files: ModelFiles, form: str) -> bool:
 
 
 def converted(
-    files: ModelFiles, form: str, *, python: Path | None = None, progress: Progress = silent, force: bool = False
+    files: ModelFiles, form: str, *, python: str | None = None, progress: Progress = silent, force: bool = False
 ) -> Path:
     """The folder with ``form`` of the GGUF file ``files``, made where it is missing or belongs to another file.
 
@@ -57,7 +59,7 @@ def converted(
         return folder
     with exclusive(files.work, timeout_s=_LIMIT_S, doing="converting"):
         if force or not is_converted(files, form):
-            _convert(files, form, python or Path(sys.executable), progress)
+            _convert(files, form, python, progress)
     return folder
 
 
@@ -80,7 +82,7 @@ def _stamp(folder: Path) -> object:
         return None
 
 
-def _convert(files: ModelFiles, form: str, python: Path, progress: Progress) -> None:
+def _convert(files: ModelFiles, form: str, python: str | None, progress: Progress) -> None:
     folder = converted_folder(files, form)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -110,10 +112,14 @@ def _check_room(files: ModelFiles, form: str) -> int:
     return size
 
 
-def _run(files: ModelFiles, form: str, python: Path, partial: Path) -> None:
-    command = [str(python), "-P", "-m", f"augment.serve.{form}_convert", str(files.main), str(partial)]
+def _run(files: ModelFiles, form: str, python: str | None, partial: Path) -> None:
+    spec = EngineSpec(files.name, engine=_ENGINES[form], python=python)
+    interpreter.check_interpreter(spec)
+    program = str(interpreter.interpreter_of(spec))
+    command = [program, "-P", "-m", f"augment.serve.{form}_convert", str(files.main), str(partial)]
+    environ = interpreter.environment(spec, os.environ)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False, env=environ)
     except subprocess.TimeoutExpired:
         raise ModelError(f"Converting {files.main} to {form} took over {_LIMIT_S / 60:.0f} minutes.") from None
     if done.returncode == 0 and list(partial.glob(_PROOFS[form])):

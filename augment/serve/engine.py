@@ -95,8 +95,12 @@ ENGINES = {
 
 
 def load_core(spec: EngineSpec) -> EngineCore:
-    """Load the model of ``spec`` in this process. Raises ModelError."""
+    """Load the model of ``spec`` in this process. Raises ModelError, also where it will not fit into memory."""
     module = spec.engine if "." in spec.engine else ENGINES.get(spec.engine)
     if module is None:
         raise ModelError(f"Unknown engine {spec.engine!r}; take one of {', '.join(sorted(ENGINES))}.")
+    if spec.engine in ENGINES and spec.base_url is None:
+        from augment.serve.memory import check_load  # it knows of specs, and this module of nothing
+
+        check_load(spec)
     return cast(CoreLoader, importlib.import_module(module)).load(spec)

