@@ -23,6 +23,7 @@ class TorchModel:
         # Scores for every token of a prompt would take more memory than the model.
         forward = inspect.signature(model.forward).parameters
         self._options = {"logits_to_keep": 1} if "logits_to_keep" in forward else {}
+        self._cache_name = "cache" if "cache" in forward else "past_key_values"  # renamed in 5.24
 
     def next_scores(self, tokens: Any, positions: Any, mask: Any, cache: Any) -> Any:
         """Scores of what follows the last of ``tokens``, a row each, as float32 on the CPU; ``cache`` grows."""
@@ -33,8 +34,8 @@ class TorchModel:
                 input_ids=tokens,
                 position_ids=positions,
                 attention_mask=mask,
-                past_key_values=cache,
                 use_cache=True,
+                **{self._cache_name: cache},
                 **self._options,
             )
             return given.logits[:, -1].float().cpu()

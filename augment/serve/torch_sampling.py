@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from augment.seams import Sampling
+from augment.serve.grammar import Grammar
 
 
 class Sampler:
     """Picks the tokens of one answer. The same seed and the same scores give the same tokens, whoever is beside it."""
 
-    def __init__(self, sampling: Sampling, prompt: Iterable[int]) -> None:
+    def __init__(self, sampling: Sampling, prompt: Iterable[int], grammar: Grammar | None = None) -> None:
         import torch
 
-        self._sampling = sampling
+        self.sampling = sampling
+        self._grammar = grammar
         self._seen = set(prompt)
         self._generator = torch.Generator()
         self._generator.manual_seed(secrets.randbelow(2**31) if sampling.seed is None else sampling.seed)
@@ -25,19 +27,23 @@ class Sampler:
         import torch
 
         scores = self._penalised(scores)
-        if self._sampling.temperature <= 0:
+        if self._grammar is not None:
+            scores = self._grammar.allow(scores)
+        if self.sampling.temperature <= 0:
             token = int(scores.argmax())
         else:
-            chances = torch.softmax(scores / self._sampling.temperature, dim=-1)
+            chances = torch.softmax(scores / self.sampling.temperature, dim=-1)
             token = self._drawn(chances)
         self._seen.add(token)
+        if self._grammar is not None:
+            self._grammar.accept(token)
         return token
 
     def _penalised(self, scores: Any) -> Any:
         """Scores with those of tokens that occurred before made less likely, as CTRL (Keskar et al., 2019) does."""
         import torch
 
-        penalty = self._sampling.repetition_penalty
+        penalty = self.sampling.repetition_penalty
         if penalty == 1.0:
             return scores
         at = torch.tensor(sorted(self._seen))
@@ -50,9 +56,9 @@ class Sampler:
         """A token by chance, of the fewest that have ``top_p`` of it together."""
         import torch
 
-        if self._sampling.top_p >= 1.0:
+        if self.sampling.top_p >= 1.0:
             return int(torch.multinomial(chances, 1, generator=self._generator))
         ordered, tokens = chances.sort(descending=True)
         before = ordered.cumsum(dim=-1) - ordered
-        ordered[before >= self._sampling.top_p] = 0.0
+        ordered[before >= self.sampling.top_p] = 0.0
         return int(tokens[torch.multinomial(ordered, 1, generator=self._generator)])

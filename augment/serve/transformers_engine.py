@@ -19,6 +19,7 @@ from augment.serve.convert import converted, last_line
 from augment.serve.engine import Delta, EngineSpec
 from augment.serve.extras import missing_line, missing_modules
 from augment.serve.fetch import locate_files
+from augment.serve.grammar import Grammars
 from augment.serve.hardware import usable_cores
 from augment.serve.text import Detokenizer, StopStrings
 from augment.serve.torch_batch import Batch, PromptMemory, Reading, TorchModel
@@ -67,13 +68,13 @@ def _number_format(device: str) -> Any:
 class _Chat:
     """One request: what was asked of it and how far it is."""
 
-    def __init__(self, request_id: int, request: Request, prompt: list[int], most: int, decode: Any) -> None:
+    def __init__(self, request_id: int, prompt: list[int], most: int, sampler: Sampler, decode: Any) -> None:
         self.id = request_id
         self.prompt = prompt
         self.most = most
-        self.sampler = Sampler(request.sampling, prompt)
+        self.sampler = sampler
         self.detokenizer = Detokenizer(decode)
-        self.stops = StopStrings(request.sampling.stop)
+        self.stops = StopStrings(sampler.sampling.stop)
         self.token = -1
 
     @property
@@ -106,6 +107,7 @@ class TransformersCore:
         self._streams = spec.max_ongoing
         self._piece = _PIECES.get(device, _PIECE)
         self._stop_ids = self._end_tokens(model)
+        self._grammars = Grammars(self._tokenizer, config.vocab_size, self._stop_ids)
         self._model = TorchModel(model, device)
         self._memory = PromptMemory(self._room // _SHARE_FOR_MEMORY)
         self._batch = Batch(self._model)
@@ -141,11 +143,13 @@ class TransformersCore:
             said = f"the model's chat template refuses these messages: {last_line(error)}"
             return Delta(request_id, finish_reason="error", error=said)
         prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        trouble = self._trouble(len(prompt))
+        grammar, trouble = self._grammars.start(request.sampling.json_schema)
+        trouble = self._trouble(len(prompt)) or trouble
         if trouble:
             return Delta(request_id, finish_reason="error", error=trouble)
         most = min(request.sampling.max_tokens, min(self._context, self._room) - len(prompt))
-        self._waiting.append(_Chat(request_id, request, prompt, max(1, most), self._decode))
+        sampler = Sampler(request.sampling, prompt, grammar)
+        self._waiting.append(_Chat(request_id, prompt, max(1, most), sampler, self._decode))
         return None
 
     def _trouble(self, count: int) -> str:
