@@ -26,6 +26,7 @@ from augment.serve.torch_batch import Batch, PromptMemory, Reading, TorchModel
 from augment.serve.torch_sampling import Sampler
 
 _DEFAULT_CONTEXT = 32768
+_TWO_BYTES = 2
 _PIECES = {"cpu": 256}
 _PIECE = 2048
 """Tokens of a prompt that one step reads: few enough that answers under way, and a cancel, need not wait long."""
@@ -88,8 +89,12 @@ class TransformersCore:
 
     def __init__(self, folder: Path, spec: EngineSpec) -> None:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the model is here; nothing is asked of a hub
+        # Threads that wait by spinning keep the core from those they wait for. Read when torch is imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         import torch
         import transformers
+
+        from augment.serve import wide_layers
 
         transformers.utils.logging.disable_progress_bar()
         # Ray sets OMP_NUM_THREADS to 1 in its actors, and torch would follow it.
@@ -100,10 +105,14 @@ class TransformersCore:
             raise ValueError("it has no chat template, so it is no model to chat with; take an Instruct version")
         model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=_number_format(device))
         model = model.to(device).eval()
+        number = _TWO_BYTES
+        if device == "cpu" and not wide_layers.computes_in_16_bits():
+            wide_layers.widen(model)
+            number *= 2
         config = model.config.get_text_config()
         own = getattr(config, "max_position_embeddings", None) or _DEFAULT_CONTEXT
         self._context = min(own, spec.context_length or own)
-        self._room = max(1, int(spec.kv_cache_gb * 10**9) // _cache_bytes(config))
+        self._room = max(1, int(spec.kv_cache_gb * 10**9) // _cache_bytes(config, number))
         self._streams = spec.max_ongoing
         self._piece = _PIECES.get(device, _PIECE)
         self._stop_ids = self._end_tokens(model)
@@ -238,8 +247,8 @@ class TransformersCore:
         return Delta(chat.id, text, len(chat.prompt), chat.detokenizer.count, reason)
 
 
-def _cache_bytes(config: Any) -> int:
-    """What one token takes in the attention cache: keys and values of every layer, two bytes a number."""
+def _cache_bytes(config: Any, number: int) -> int:
+    """What one token takes in the attention cache: keys and values of every layer, ``number`` bytes each."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(config.num_hidden_layers * heads * size * 2 * 2)
+    return int(config.num_hidden_layers * heads * size * 2 * number)

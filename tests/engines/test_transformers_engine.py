@@ -56,6 +56,9 @@ def test_rows_of_a_batch_compute_what_each_would_alone(torch_spec):
     found = json.loads(done.stdout)
     assert found["apart"] < 1e-4
     assert found["rows"] == 1
+    assert found["wide"]["apart"] < 1e-4
+    assert found["wide"]["few rows"] < 0.05
+    assert (found["wide"]["kept"], found["wide"]["gives"]) == (True, "torch.float32")
     memory, samples = found["memory"], found["samples"]
     assert memory["apart"] < 1e-4
     assert memory["pieces"] == [5, 1, 1]

@@ -9,6 +9,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from augment.seams import Sampling
 from augment.serve.torch_batch import Batch, PromptMemory, Reading, TorchModel
 from augment.serve.torch_sampling import Sampler
+from augment.serve.wide_layers import widen
 
 torch.set_num_threads(1)
 torch.manual_seed(7)
@@ -121,5 +122,22 @@ def samples():
     }
 
 
+def widened():
+    """How far a model whose matrices are kept in 16 bits is from one that has the same numbers in 32."""
+    narrow = Qwen2ForCausalLM(CONFIG).eval().to(torch.bfloat16)
+    full = Qwen2ForCausalLM(CONFIG).eval()
+    full.load_state_dict({name: value.float() for name, value in narrow.state_dict().items()})
+    widen(narrow)
+    tokens = torch.tensor([PROMPTS[1]])
+    with torch.inference_mode():
+        one, other = narrow(input_ids=tokens).logits, full(input_ids=tokens).logits
+        few = apart(narrow(input_ids=tokens[:, :1]).logits, full(input_ids=tokens[:, :1]).logits)
+    matrices = [value.dtype for value in narrow.parameters() if value.dim() == 2]
+    kept = all(kind is torch.bfloat16 for kind in matrices)
+    return {"apart": apart(one, other), "few rows": few, "kept": kept, "gives": str(one.dtype)}
+
+
 worst, rows = batches()
-json.dump({"apart": worst, "rows": rows, "memory": memory_of_prompts(), "samples": samples()}, sys.stdout)
+json.dump(
+    {"apart": worst, "rows": rows, "memory": memory_of_prompts(), "samples": samples(), "wide": widened()}, sys.stdout
+)
