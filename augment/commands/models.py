@@ -118,7 +118,8 @@ def convert(
     files = locate_files(name)
     if files.format != "gguf":
         raise ModelError(f"{files.main} is no GGUF file but {files.format}; only GGUF is converted.")
-    python = python or load_settings().settings.model.engine_python
+    if python is None and to != "openvino":  # which is always in Augment's own environment
+        python = load_settings().settings.model.engine_python
     with shown_progress(_say) as progress:
         folder = converted(files, to, python=python, progress=progress, force=force)
     typer.echo(f"{files.name} as {to}: {folder}")

@@ -18,7 +18,7 @@ READS = {
 """Engine of this machine -> the formats that it reads, GGUF by way of its own form."""
 
 _ON_GPU = ("vllm", "transformers", "openvino")
-_ON_CPU = ("openvino", "transformers", "vllm")
+_ON_CPU = ("openvino", "vllm", "transformers")
 """The fastest first. On a CPU OpenVINO computes with the file's own four bits; the others with sixteen."""
 
 
@@ -62,7 +62,7 @@ def choose_engine(
     order = _ON_GPU if gpus else _ON_CPU
     able = [engine for engine in order if engine in installed and model_format in READS[engine]]
     if not able:
-        raise ModelError(_nothing(model_format, gpus))
+        raise ModelError(_nothing(model_format))
     engine = able[0]
     reserved = (num_gpus or 0.0) if engine == "openvino" else gpus
     where = where if reserved else "the CPU"
@@ -70,8 +70,8 @@ def choose_engine(
     return Choice(engine, reason, _faster(engine, hardware, reserved, model_format), reserved)
 
 
-def _nothing(model_format: str, gpus: float) -> str:
-    engine = next(each for each in (_ON_GPU if gpus else _ON_CPU) if model_format in READS[each])
+def _nothing(model_format: str) -> str:
+    engine = "transformers" if model_format in READS["transformers"] else "openvino"  # which install everywhere
     return f"No engine that is installed reads {model_format} models; `{engine}` does: {install_line(engine)}"
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from augment.commands.models import app
 from augment.errors import ModelError
-from augment.serve import convert
+from augment.serve import Hardware, convert
 from augment.serve.convert import converted, expected_bytes, is_converted
 from augment.serve.fetch import use_local
 
@@ -35,6 +35,13 @@ def test_a_full_disk_is_noticed_before_anything_is_written(files, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage(10**9, 10**9, 1000))
     with pytest.raises(ModelError, match=r"takes about 0.0 GB, but .* has 0.0 GB free; make room, or set XDG_CACHE"):
+        converted(files, "safetensors")
+    assert left(files) == []
+
+
+def test_too_little_memory_is_noticed_before_anything_is_written(files, monkeypatch):
+    monkeypatch.setattr(convert, "detect_hardware", lambda: Hardware(10**9, 1_000_000, 2))
+    with pytest.raises(ModelError, match=r"Making safetensors of mine takes about .* GB of memory"):
         converted(files, "safetensors")
     assert left(files) == []
 

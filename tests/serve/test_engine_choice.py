@@ -21,7 +21,7 @@ ALL = {"openvino", "transformers", "vllm", "openai"}
     ("hardware", "installed", "engine", "gpus"),
     [
         (LAPTOP, ALL, "openvino", 0),
-        (LAPTOP, {"transformers", "vllm"}, "transformers", 0),
+        (LAPTOP, {"transformers", "vllm"}, "vllm", 0),
         (GPU, ALL, "vllm", 1),
         (GPU, ALL - {"vllm"}, "transformers", 1),
         (GPU, {"openvino", "openai"}, "openvino", 0),
@@ -56,7 +56,7 @@ def test_gpus_are_left_alone_where_the_settings_say_so_and_taken_where_ray_has_t
 
 
 def test_the_format_decides_where_only_some_engines_read_it():
-    assert choose_engine(LAPTOP, ALL, model_format="safetensors").engine == "transformers"
+    assert choose_engine(LAPTOP, ALL - {"vllm"}, model_format="safetensors").engine == "transformers"
     assert choose_engine(GPU, ALL, model_format="openvino").engine == "openvino"
     with pytest.raises(ModelError, match=r"reads safetensors models; `transformers` does: .*augment\[transformers\]"):
         choose_engine(LAPTOP, {"openvino"}, model_format="safetensors")
