@@ -53,12 +53,16 @@ class Sampler:
         return scores
 
     def _drawn(self, chances: Any) -> int:
-        """A token by chance, of the fewest that have ``top_p`` of it together."""
+        """A token by chance, of the fewest that have ``top_p`` of it together.
+
+        Each token's luck is drawn by its place in the vocabulary, not by its rank: so scores that differ by a rounding,
+        as they do in batches of other sizes, draw the same token.
+        """
         import torch
 
-        if self.sampling.top_p >= 1.0:
-            return int(torch.multinomial(chances, 1, generator=self._generator))
-        ordered, tokens = chances.sort(descending=True)
-        before = ordered.cumsum(dim=-1) - ordered
-        ordered[before >= self.sampling.top_p] = 0.0
-        return int(tokens[torch.multinomial(ordered, 1, generator=self._generator)])
+        if self.sampling.top_p < 1.0:
+            ordered, tokens = chances.sort(descending=True)
+            beyond = ordered.cumsum(dim=-1) - ordered >= self.sampling.top_p
+            chances[tokens[beyond]] = 0.0
+        luck = torch.empty_like(chances).exponential_(generator=self._generator)
+        return int((chances / luck).argmax())

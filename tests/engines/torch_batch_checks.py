@@ -114,6 +114,7 @@ def samples():
     return {
         "greedy": sorted(set(drawn(temperature=0))),
         "all": sorted(set(drawn(**all_of_it, seed=1))),
+        "share of the first": drawn(**all_of_it, seed=2).count(0) / 200,
         "nucleus": sorted(set(drawn(temperature=1.0, top_p=0.7, seed=1))),
         "same seed": drawn(**all_of_it, seed=3) == drawn(**all_of_it, seed=3),
         "other seed": drawn(**all_of_it, seed=3) == drawn(**all_of_it, seed=4),
