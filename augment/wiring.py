@@ -5,32 +5,62 @@ from __future__ import annotations
 import os
 
 from augment.config import GeneratorSettings, ModelSettings
+from augment.errors import ModelError
 from augment.generation import GenerationSettings
 from augment.seams import Limits
-from augment.serve import EngineSpec, locate_model
+from augment.serve import EngineSpec, detect_hardware, locate_files
+from augment.serve.choice import AUTO, Choice, choose_engine
+from augment.serve.extras import installed_engines, missing_line, missing_modules
 from augment.service import ControlPolicy, FlakinessPolicy, LivingPolicy
 
 CHARACTERS_PER_TOKEN = 4
 """Of source code, roughly; prompts are measured in characters, as counting tokens would need the model."""
 
 
+def uses_server(model: ModelSettings) -> bool:
+    """Whether the model of the settings runs elsewhere, behind an address."""
+    return model.engine == "openai" or (model.engine == AUTO and model.base_url is not None)
+
+
+def engine_choice(model: ModelSettings) -> Choice:
+    """Which engine runs the model of the settings on this machine, and why.
+
+    Raises ModelError when the model's files are not there, or no engine that is installed reads them.
+    """
+    model_format = "" if uses_server(model) else locate_files(model.model_name, path=model.path).format
+    return choose_engine(
+        detect_hardware(),
+        installed_engines(model.engine_python),
+        model.engine,
+        base_url=model.base_url,
+        num_gpus=model.num_gpus,
+        model_format=model_format,
+    )
+
+
 def engine_spec(model: ModelSettings) -> EngineSpec | None:
-    """What to load; None where the settings switch the model off. Raises ModelError when its file is not there."""
+    """What to load; None where the settings switch the model off.
+
+    Raises ModelError when its file is not there, or what its engine needs is not installed.
+    """
     if not model.enabled:
         return None
-    if model.engine == "openai":
+    choice = engine_choice(model)
+    if choice.engine == "openai":
         return _remote(model)
-    locate_model(model.model_name, model.path)
+    missing = missing_modules(choice.engine) if model.engine_python is None else []
+    if missing:
+        raise ModelError(missing_line(choice.engine, missing))
     return EngineSpec(
         model=model.model_name,
-        engine=model.engine,
+        engine=choice.engine,
         source=model.source,
         path=model.path,
         threads=model.threads,
         kv_cache_gb=model.kv_cache_gb,
         max_ongoing=model.max_ongoing,
         max_queued=model.max_queued,
-        num_gpus=model.num_gpus,
+        num_gpus=choice.num_gpus,
         python=model.engine_python,
     )
 
@@ -39,7 +69,7 @@ def _remote(model: ModelSettings) -> EngineSpec:
     """A server elsewhere: nothing is loaded here, so nothing steps back for others either."""
     return EngineSpec(
         model=model.model_name,
-        engine=model.engine,
+        engine="openai",
         max_ongoing=model.max_ongoing,
         max_queued=model.max_queued,
         nice=0,

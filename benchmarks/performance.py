@@ -80,6 +80,7 @@ SECTIONS = (
         "A CPU-bound build beside a busy Augment is slowed by at most 5 %.",
         ("foreground.py",),
     ),
+    Section("engines", "Engines", "", ("engines.py",)),
     Section("flaky", "Flaky tests", "Planted flaky tests found, no stable test marked.", ("flaky.py",)),
 )
 

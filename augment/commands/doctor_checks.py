@@ -16,17 +16,19 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
-import psutil
-
 from augment.analysis import discover_project
 from augment.config import ModelSettings, Settings
 from augment.errors import AugmentError
 from augment.execution import SandboxMode, Tier, find_interpreter, find_sandbox, probe_interpreter
-from augment.serve import EngineSpec, ModelEntry, find_model, locate_model, models_root
+from augment.serve import EngineSpec, ModelFiles, detect_hardware, locate_files, models_root
 from augment.serve import interpreter as engine_interpreter
+from augment.serve.cache import way_out
+from augment.serve.choice import AUTO, READS, choose_engine
+from augment.serve.extras import installed_engines
+from augment.serve.memory import foresee, memory_trouble, read_shape
 from augment.serve.remote_engine import RemoteCore
 from augment.service.preflight import check_imports, check_port, read_service
-from augment.wiring import engine_spec
+from augment.wiring import engine_choice, engine_spec, uses_server
 
 _RAY = ((2, 60), (2, 61))
 
@@ -125,17 +127,47 @@ def check_model(subject: Subject) -> Iterator[Check]:
     if not model.enabled:
         yield _ok("model", "off (tests come from search alone)")
         return
-    if model.engine == "openai":
+    if uses_server(model):
         yield _server(model)
         return
     try:
-        main = locate_model(model.model_name, model.path)
-        yield _ok("model", f"{model.model_name} at {main}")
+        files = locate_files(model.model_name, path=model.path)
+        yield _ok("model", f"{model.model_name} at {files.main}")
     except AugmentError as error:
         mend = "./scripts/setup_huggingface_models.sh fetches it; --no-model does without"
         yield Check("model", Status.FAIL, str(error), mend)
         return
-    yield _memory(find_model(model.path or model.model_name))
+    yield from _engine(model, files)
+
+
+def _engine(model: ModelSettings, files: ModelFiles) -> Iterator[Check]:
+    """Which engine runs the model and why, what would be faster, and whether there is memory for it."""
+    try:
+        choice = engine_choice(model)
+        spec = engine_spec(model)
+        assert spec is not None
+        yield Check("engine", Status.OK, f"{choice.engine}: {choice.reason}", choice.faster)
+    except AugmentError as error:
+        yield Check("engine", Status.FAIL, str(error), "do what it says, or set engine to auto")
+        return
+    yield _memory(files, spec)
+
+
+def _memory(files: ModelFiles, spec: EngineSpec) -> Check:
+    hardware = detect_hardware()
+    try:
+        shape = read_shape(files)
+    except AugmentError as error:
+        return Check("memory", Status.WARN, str(error), way_out(files.name))
+    trouble = memory_trouble(files.name, shape, spec, hardware)
+    if trouble:
+        return Check("memory", Status.FAIL, trouble, "choose a smaller model, or launch with --no-model")
+    need = foresee(shape, spec)
+    return _ok(
+        "memory",
+        f"{files.name} will take about {need.total / 1e9:.1f} GB ({need.describe()}); this machine "
+        f"has {hardware.describe()}",
+    )
 
 
 def check_engine_python(subject: Subject) -> Iterator[Check]:
@@ -144,11 +176,19 @@ def check_engine_python(subject: Subject) -> Iterator[Check]:
     if not model.enabled or model.engine_python is None:
         return
     try:
-        spec = EngineSpec(model.model_name, engine=model.engine, python=model.engine_python)
-        engine_interpreter.check_interpreter(spec)
-        yield _ok("engine python", f"{model.engine_python} has what the engine `{model.engine}` needs")
+        engine = _engine_there(model)
+        engine_interpreter.check_interpreter(EngineSpec(model.model_name, engine=engine, python=model.engine_python))
+        yield _ok("engine python", f"{model.engine_python} has what the engine `{engine}` needs")
     except AugmentError as error:
         yield Check("engine python", Status.FAIL, str(error), "do what it says, or set engine_python to null")
+
+
+def _engine_there(model: ModelSettings) -> str:
+    """The engine that the interpreter of the settings is to run: what it has, or what it should have."""
+    if model.engine != AUTO:
+        return model.engine
+    local = installed_engines(model.engine_python) & READS.keys()
+    return choose_engine(detect_hardware(), local or READS, num_gpus=model.num_gpus).engine
 
 
 def _server(model: ModelSettings) -> Check:
@@ -159,17 +199,6 @@ def _server(model: ModelSettings) -> Check:
     except AugmentError as error:
         return Check("model", Status.FAIL, str(error), "mend what it says; --no-model does without")
     return _ok("model", f"{model.model_name} at {model.base_url}, which is sent the code that tests are written for")
-
-
-def _memory(entry: ModelEntry) -> Check:
-    free = psutil.virtual_memory().available
-    detail = f"{free / 1e9:.1f} GB available"
-    if entry.memory_bytes and free < entry.memory_bytes:
-        detail += f", {entry.name} may need {entry.memory_bytes / 1e9:.1f} GB"
-        return Check(
-            "memory", Status.WARN, detail, "close something, choose a smaller model, or launch with --no-model"
-        )
-    return _ok("memory", detail)
 
 
 def check_ports(subject: Subject) -> Iterator[Check]:

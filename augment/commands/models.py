@@ -1,4 +1,4 @@
-"""``augment models``: which models there are, fetch one, check one."""
+"""``augment models``: which models there are, fetch one, check one, make one into another form."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from augment.config import load_settings
 from augment.errors import ModelError
 from augment.serve import (
     ModelEntry,
@@ -17,13 +18,15 @@ from augment.serve import (
     detect_hardware,
     fetch_model,
     find_model,
+    locate_files,
     models_root,
     requirements,
     verify_model,
 )
+from augment.serve.convert import FORMS, converted
 from augment.serve.progress import shown_progress
 
-app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
+app = typer.Typer(help="List, fetch, verify and convert models.", no_args_is_help=True)
 
 GB = 10**9
 _DEFAULT = default_model("small").name
@@ -100,3 +103,23 @@ def verify(name: _Name = _DEFAULT) -> None:
         typer.echo(f"{files.main} begins as a model does; there is no published hash to compare a local file with")
         return
     typer.echo(f"{files.name} is intact: {files.main}")
+
+
+@app.command()
+def convert(
+    name: _Name = _DEFAULT,
+    to: Annotated[str, typer.Option("--to", help="safetensors (16 bits) or openvino.")] = "safetensors",
+    python: Annotated[str | None, typer.Option(help="Interpreter that has the packages; settings decide.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Convert again what is there.")] = False,
+) -> None:
+    """Make a GGUF file into the form that an engine loads, once; it is kept in the models folder."""
+    if to not in FORMS:
+        raise ModelError(f"Unknown form {to!r}; take one of {', '.join(FORMS)}.")
+    files = locate_files(name)
+    if files.format != "gguf":
+        raise ModelError(f"{files.main} is no GGUF file but {files.format}; only GGUF is converted.")
+    if python is None and to != "openvino":  # which is always in Augment's own environment
+        python = load_settings().settings.model.engine_python
+    with shown_progress(_say) as progress:
+        folder = converted(files, to, python=python, progress=progress, force=force)
+    typer.echo(f"{files.name} as {to}: {folder}")

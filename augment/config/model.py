@@ -218,18 +218,21 @@ class ModelSettings(_Section):
         min_length=1,
         description="Name in the catalogue (`augment models list`) or on a model hub.",
     )
-    engine: Literal["openvino", "openai"] = Field(
-        default="openvino",
+    engine: Literal["auto", "openvino", "transformers", "vllm", "openai"] = Field(
+        default="auto",
         description=(
-            "Program that runs the model: `openvino` here on the CPU, `openai` any server that "
-            "speaks OpenAI's protocol (Ollama, LM Studio, llama.cpp, a company's endpoint), which is sent the code "
-            "that tests are written for."
+            "Program that runs the model: `auto` the fastest that is installed for this machine, or `openai` where "
+            "`base_url` is set; `openvino` on the CPU, `transformers` on a GPU or the CPU, `vllm` on GPUs; `openai` "
+            "any server that speaks OpenAI's protocol (Ollama, LM Studio, llama.cpp, a company's endpoint), which is "
+            "sent the code that tests are written for."
         ),
     )
     base_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
-        description="Address of that server, up to and with `/v1`; needed where `engine` is `openai`.",
+        description=(
+            "Address of that server, up to and with `/v1`; needed where `engine` is `openai`, and taken by `auto`."
+        ),
         json_schema_extra={"allowed": "an address such as http://127.0.0.1:11434/v1, or null"},
     )
     api_key_variable: str = Field(
@@ -292,11 +295,14 @@ class ModelSettings(_Section):
         description="Requests that may wait; one more is refused at once.",
         json_schema_extra=_unit("requests"),
     )
-    num_gpus: float = Field(
-        default=0.0,
+    num_gpus: float | None = Field(
+        default=None,
         ge=0.0,
         le=64.0,
-        description="GPUs, or the share of one, that a replica reserves; 0 runs on the CPU.",
+        description=(
+            "GPUs, or the share of one, that a replica reserves; 0 runs on the CPU, null takes one where there is one "
+            "that the engine can use."
+        ),
         json_schema_extra=_unit("GPUs"),
     )
     enabled: bool = Field(default=True, description="False works without a model, by search alone.")

@@ -4,7 +4,7 @@ from augment.serve.cache import ModelFile, ModelFiles, Progress, cached, models_
 from augment.serve.catalogue import TIERS, ModelEntry, catalogue, default_model, find_model
 from augment.serve.engine import ENGINES, Delta, EngineCore, EngineSpec
 from augment.serve.engine_process import EngineProcess, EngineState, Handle
-from augment.serve.fetch import check_room, fetch_model, locate_model, requirements, verify_model
+from augment.serve.fetch import check_room, fetch_model, locate_files, locate_model, requirements, verify_model
 from augment.serve.hardware import Hardware, choose_tier, detect_hardware
 from augment.serve.local import LocalEngine, load_engine
 
@@ -32,6 +32,7 @@ __all__ = [
     "fetch_model",
     "find_model",
     "load_engine",
+    "locate_files",
     "locate_model",
     "models_root",
     "requirements",

@@ -86,13 +86,21 @@ class CoreLoader(Protocol):
 KEY_VARIABLE = "AUGMENT_API_KEY"
 """Where the key of a server is looked for unless the settings name another variable, and how a worker is given it."""
 
-ENGINES = {"openvino": "augment.serve.openvino_engine", "openai": "augment.serve.remote_engine"}
+ENGINES = {
+    "openvino": "augment.serve.openvino_engine",
+    "transformers": "augment.serve.transformers_engine",
+    "openai": "augment.serve.remote_engine",
+}
 """Engine name -> module with ``load``. A new engine is a module and a line here; a dotted name is a module itself."""
 
 
 def load_core(spec: EngineSpec) -> EngineCore:
-    """Load the model of ``spec`` in this process. Raises ModelError."""
+    """Load the model of ``spec`` in this process. Raises ModelError, also where it will not fit into memory."""
     module = spec.engine if "." in spec.engine else ENGINES.get(spec.engine)
     if module is None:
         raise ModelError(f"Unknown engine {spec.engine!r}; take one of {', '.join(sorted(ENGINES))}.")
+    if spec.engine in ENGINES and spec.base_url is None:
+        from augment.serve.memory import check_load  # it knows of specs, and this module of nothing
+
+        check_load(spec)
     return cast(CoreLoader, importlib.import_module(module)).load(spec)

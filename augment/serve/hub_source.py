@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
+import os
 import re
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from augment.errors import ModelError
 from augment.serve.cache import ModelFile, Progress, record, sha256_of
 from augment.serve.catalogue import HubSource
+from augment.serve.progress import watched_folder
 
 _OPENVINO = ("*.xml", "*.bin", "*.json", "*.txt", "*.jinja")
+_SAFETENSORS = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja", "tokenizer.model")
 _TIMEOUT_S = 15.0
 
 
@@ -36,7 +37,7 @@ def fetch_hub(source: HubSource, folder: Path, progress: Progress) -> tuple[Mode
     files = choose_files(source, _listing(source.repo))
     total = sum(file.bytes for file in files)
     try:
-        with _watched(folder, total, progress):
+        with watched_folder(folder, total, progress, "fetching"):
             for file in files:
                 hf_hub_download(source.repo, file.name, local_dir=folder)
     except _network_errors() as error:
@@ -82,7 +83,8 @@ def _network_errors() -> tuple[type[Exception], ...]:
 
 
 def choose_files(source: HubSource, listed: Sequence[_Listed]) -> list[_Listed]:
-    """The files to fetch: those of the patterns, or without patterns an OpenVINO model, or the best single GGUF file.
+    """The files to fetch: those of the patterns, or without patterns an OpenVINO model, or the best single GGUF file,
+    or the safetensors.
 
     Raises ModelError when there are none.
     """
@@ -91,11 +93,11 @@ def choose_files(source: HubSource, listed: Sequence[_Listed]) -> list[_Listed]:
     elif any(file.name == "openvino_model.xml" for file in listed):
         chosen = [file for file in listed if any(fnmatch.fnmatch(file.name, each) for each in _OPENVINO)]
     else:
-        chosen = _best_gguf(listed)
+        chosen = _best_gguf(listed) or _safetensors(listed)
     if not chosen:
         raise ModelError(
-            f"{source.repo} offers neither an OpenVINO model nor a GGUF file, which the openvino engine needs; "
-            f"look for {source.repo}-GGUF or an OpenVINO version of it."
+            f"{source.repo} offers no OpenVINO model, no GGUF file and no safetensors, which the engines read; "
+            f"look for {source.repo}-GGUF."
         )
     return chosen
 
@@ -110,6 +112,31 @@ def _best_gguf(listed: Sequence[_Listed]) -> list[_Listed]:
     return []
 
 
+def _safetensors(listed: Sequence[_Listed]) -> list[_Listed]:
+    if not any(file.name.endswith(".safetensors") for file in listed):
+        return []
+    # Other forms of the same weights lie in folders of their own.
+    top = [file for file in listed if "/" not in file.name]
+    return [file for file in top if any(fnmatch.fnmatch(file.name, each) for each in _SAFETENSORS)]
+
+
+def in_hub_cache(repo: str) -> Path | None:
+    """The newest snapshot of ``repo`` that others have put into the hub's own cache, if it holds safetensors."""
+    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    folder = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{repo.replace('/', '--')}"
+    try:
+        revision = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    snapshot = folder / "snapshots" / revision
+    return snapshot if holds_safetensors(snapshot) else None
+
+
+def holds_safetensors(folder: Path) -> bool:
+    """Whether ``folder`` is a model in safetensors with its configuration."""
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
 def _verified(file: _Listed, folder: Path, repo: str) -> ModelFile:
     path = folder / file.name
     digest = sha256_of(path)
@@ -117,32 +144,6 @@ def _verified(file: _Listed, folder: Path, repo: str) -> ModelFile:
         path.unlink()
         raise ModelError(f"{file.name} of {repo} arrived with another SHA-256 than the hub says; fetch again.")
     return record(path, folder, digest)
-
-
-@contextlib.contextmanager
-def _watched(folder: Path, total: int, progress: Progress) -> Iterator[None]:
-    """Report how far ``folder`` has grown, once a second."""
-    over = threading.Event()
-
-    def report() -> None:
-        while not over.wait(1.0):
-            progress("fetching", min(_size(folder), total), total)
-
-    watcher = threading.Thread(target=report, name="fetch-progress", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # a finished part is renamed under our feet
-            total += path.stat().st_size if path.is_file() else 0
-    return total
 
 
 def _first_line(error: BaseException) -> str:

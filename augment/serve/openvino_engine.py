@@ -10,10 +10,7 @@ import json
 import math
 import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +18,15 @@ import jsonschema  # type: ignore[import-untyped]
 
 from augment.errors import ModelError
 from augment.seams import Request, Sampling
-from augment.serve.cache import ModelFiles, exclusive, way_out
+from augment.serve.cache import way_out
+from augment.serve.convert import converted, last_line
 from augment.serve.engine import Delta, EngineSpec
+from augment.serve.extras import install_line
 from augment.serve.fetch import locate_files
 from augment.serve.hardware import usable_cores
 from augment.serve.process import forget_telemetry
 from augment.serve.text import Detokenizer, StopStrings
 
-_CONVERT_LIMIT_S = 1800.0
-_STAMP = "complete.json"
 _DEFAULT_CONTEXT = 32768
 _TOKENIZER_LIMIT = 8192
 """The tokenizer that is made from GGUF cuts every prompt here without a word, whatever length it is asked for."""
@@ -38,56 +35,19 @@ _TOKENIZER_LIMIT = 8192
 def load(spec: EngineSpec) -> OpenVINOCore:
     """Load the model of ``spec``, converting a GGUF file the first time. Raises ModelError."""
     files = locate_files(spec.model, source=spec.source, path=spec.path)
-    folder = _converted(files) if files.format == "gguf" else files.main
+    if files.format == "safetensors":
+        raise ModelError(
+            f"{files.main} holds safetensors, which `openvino` cannot read; set engine transformers "
+            f"({install_line('transformers')}), or take a GGUF file or an OpenVINO version of it."
+        )
+    folder = converted(files, "openvino") if files.format == "gguf" else files.main
     try:
         return OpenVINOCore(folder, spec)
     except RuntimeError as error:
         if files.format == "gguf":
             # The next attempt converts afresh; the fetched file itself was checked above.
             shutil.rmtree(folder, ignore_errors=True)
-        raise ModelError(f"OpenVINO cannot load {folder}: {_reason(error)}. {way_out(files.name)}") from error
-
-
-def _converted(files: ModelFiles) -> Path:
-    """The folder with OpenVINO's form of a GGUF file, made when it is missing or belongs to another file."""
-    folder = files.work / f"openvino-{metadata.version('openvino-genai')}"
-    stat = files.main.stat()
-    wanted = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    if _stamp(folder) == wanted:
-        return folder
-    with exclusive(files.work, timeout_s=_CONVERT_LIMIT_S, doing="converting"):
-        if _stamp(folder) != wanted:
-            _convert(files, folder, wanted)
-    return folder
-
-
-def _stamp(folder: Path) -> object:
-    try:
-        return json.loads((folder / _STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _convert(files: ModelFiles, folder: Path, stamp: dict[str, int]) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    command = [sys.executable, "-P", "-m", "augment.serve.openvino_convert", str(files.main), str(partial)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_CONVERT_LIMIT_S, check=False)
-    if done.returncode != 0 or not (partial / "openvino_model.xml").exists():
-        shutil.rmtree(partial, ignore_errors=True)
-        reason = _reason(done.stderr) or "reading it crashed, as a truncated or damaged file makes it do"
-        remedy = "Put an intact file there" if files.source == "path" else way_out(files.name)
-        raise ModelError(f"OpenVINO cannot read {files.main}: {reason}. {remedy}")
-    (partial / _STAMP).write_text(json.dumps(stamp), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-
-
-def _reason(error: object) -> str:
-    """The telling last line of an OpenVINO message, which leads with paths of its build machine."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+        raise ModelError(f"OpenVINO cannot load {folder}: {last_line(error)}. {way_out(files.name)}") from error
 
 
 class _Running:
@@ -152,7 +112,7 @@ class OpenVINOCore:
         try:
             prompt = self._tokenizer.apply_chat_template(turns, add_generation_prompt=True)
         except RuntimeError as error:
-            return _refused(request_id, f"the model's chat template refuses these messages: {_reason(error)}")
+            return _refused(request_id, f"the model's chat template refuses these messages: {last_line(error)}")
         encoded = self._tokenizer.encode(prompt, add_special_tokens=False)
         count = int(encoded.input_ids.shape[1])
         room = self._context - count

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from augment.serve.cache import Progress
 
 _LINE_EVERY_S = 5.0
 GB = 10**9
+
+
+def silent(_label: str, _done: int, _total: int) -> None:
+    """No progress shown."""
 
 
 @contextlib.contextmanager
@@ -59,3 +65,29 @@ def _bar() -> Iterator[Progress]:
             bar.update(task, description=label, completed=done, total=total)
 
         yield progress
+
+
+@contextlib.contextmanager
+def watched_folder(folder: Path, total: int, progress: Progress, label: str) -> Iterator[None]:
+    """Report once a second how far ``folder`` has grown of ``total`` bytes."""
+    over = threading.Event()
+
+    def report() -> None:
+        while not over.wait(1.0):
+            progress(label, min(_size(folder), total), total)
+
+    watcher = threading.Thread(target=report, name="folder-progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a finished part is renamed under our feet
+            total += path.stat().st_size if path.is_file() else 0
+    return total

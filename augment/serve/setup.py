@@ -19,7 +19,9 @@ from augment.errors import AugmentError, ModelError
 from augment.seams import Message, Request, Sampling
 from augment.serve.cache import ModelFiles
 from augment.serve.catalogue import TIERS, ModelEntry, default_model, find_model
+from augment.serve.choice import choose_engine
 from augment.serve.engine import EngineSpec
+from augment.serve.extras import installed_engines
 from augment.serve.fetch import SOURCES, fetch_model, requirements, use_local
 from augment.serve.hardware import choose_tier, detect_hardware
 from augment.serve.local import load_engine
@@ -124,7 +126,8 @@ def _mention_other_model(folder: Path, written: Sequence[Path], model: str) -> N
 
 def _prove(files: ModelFiles) -> None:
     """Generate text with the model, unless the same files were proven with the same engine before."""
-    stamp = {"engine": metadata.version("openvino-genai"), "mtime_ns": files.main.stat().st_mtime_ns}
+    choice = choose_engine(detect_hardware(), installed_engines(), model_format=files.format)
+    stamp = {"engine": _version(choice.engine), "mtime_ns": files.main.stat().st_mtime_ns}
     proof = files.work / _PROOF
     known = _read(proof)
     if known.get("stamp") == stamp:
@@ -132,7 +135,9 @@ def _prove(files: ModelFiles) -> None:
         return
     say("loading the model to prove it (half a minute the first time) ...")
     started = time.monotonic()
-    with load_engine(EngineSpec(files.name, path=str(files.main), nice=0)) as engine:
+    with load_engine(
+        EngineSpec(files.name, engine=choice.engine, path=str(files.main), num_gpus=choice.num_gpus, nice=0)
+    ) as engine:
         loaded = time.monotonic() - started
         request = Request((Message("user", _PROMPT),), Sampling(temperature=0, max_tokens=_PROOF_TOKENS))
         engine.generate([Request(request.messages, Sampling(max_tokens=1))])  # the first token pages the weights in
@@ -144,6 +149,11 @@ def _prove(files: ModelFiles) -> None:
     say(f"{rate} tokens a second for one request. The set-up is complete.")
     files.work.mkdir(parents=True, exist_ok=True)
     proof.write_text(json.dumps({"stamp": stamp, "tokens_per_second": rate}), encoding="utf-8")
+
+
+def _version(engine: str) -> str:
+    package = "openvino-genai" if engine == "openvino" else engine
+    return metadata.version(package)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import socket
 import sqlite3
 import stat
+import struct
 import sys
 import venv
 from collections.abc import Iterator
@@ -17,13 +18,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from augment import wiring
 from augment.commands import doctor_checks
 from augment.commands.doctor import register
 from augment.commands.doctor_checks import Check, Status, Subject, has_wal_reset_bug
 from augment.config import load_settings
 from augment.errors import ProjectError
 from augment.execution import Sandbox, SandboxMode, Tier
-from augment.serve import find_model
+from augment.serve import Hardware, find_model
+from augment.serve.extras import missing_modules
 
 
 @pytest.fixture
@@ -161,6 +164,29 @@ def test_a_model_file_that_was_cut_short_fails(project: Path) -> None:
     assert "weights.gguf" in check.detail
     (folder / "weights.gguf").write_bytes(whole)
     assert one(doctor_checks.check_model(subject(project)), "model").status is Status.OK
+
+
+def test_the_engine_is_named_with_why_and_what_would_be_faster_and_memory_is_foreseen(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.gguf"
+    file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
+    flags = {"model.path": str(file)}
+    for module in (doctor_checks, wiring):
+        monkeypatch.setattr(module, "detect_hardware", lambda: Hardware(16 * 10**9, 8 * 10**9, 4))
+    found = list(doctor_checks.check_model(subject(project, **flags)))
+    assert one(iter(found), "engine").status is Status.OK
+    assert "openvino: the fastest that is installed for the CPU" in one(iter(found), "engine").detail
+    assert "GPU" in one(iter(found), "engine").mend
+    assert (
+        "will take about 1.7 GB (weights 0.0, attention cache 1.0, the engine 0.7)" in one(iter(found), "memory").detail
+    )
+    monkeypatch.setattr(doctor_checks, "detect_hardware", lambda: Hardware(10**9, 10**9, 1))
+    assert one(doctor_checks.check_model(subject(project, **flags)), "memory").status is Status.FAIL
+    if missing_modules("transformers"):
+        check = one(doctor_checks.check_model(subject(project, engine="transformers", **flags)), "engine")
+        assert check.status is Status.FAIL
+        assert "pip install 'augment[transformers]'" in check.detail
 
 
 def test_an_unknown_model_fails(project: Path) -> None:

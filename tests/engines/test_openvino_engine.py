@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -99,10 +100,12 @@ def test_a_killed_model_process_costs_no_answer(engine, ask):
     assert answer.text
 
 
-def test_a_gguf_file_that_openvino_cannot_read_is_one_clear_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize("content", [b"GGUF" + b"\x00" * 4096, b"GGUF" + struct.pack("<IQQ", 3, 0, 0)])
+def test_a_gguf_file_that_openvino_cannot_read_is_one_clear_line(tmp_path, monkeypatch, content):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     broken = tmp_path / "broken.gguf"
-    broken.write_bytes(b"GGUF" + b"\x00" * 4096)
+    # The first is damaged in its header, the second holds nothing.
+    broken.write_bytes(content)
     with pytest.raises(ModelError, match=r"cannot read .*broken\.gguf") as caught:
         load_engine(EngineSpec(str(broken)), timeout_s=60)
     assert "\n" not in str(caught.value)

@@ -8,8 +8,10 @@ import threading
 import time
 
 import httpx
+import openai
 import psutil
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from augment.errors import ClusterError
 from augment.serve import EngineSpec, load_engine
@@ -17,6 +19,14 @@ from augment.serve.app import ServeEngine, deploy, status, undeploy
 
 CHAT = {"model": "Qwen2.5-Coder-1.5B-Instruct", "temperature": 0, "max_tokens": 8}
 PAGE = "/v1/chat/completions"
+
+
+class Capital(BaseModel):
+    """An answer with one field."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    capital: str
 
 
 def wait_for(condition, seconds):
@@ -66,6 +76,48 @@ def test_a_stream_arrives_in_pieces(client):
     assert "1" in "".join(pieces)
     assert len(pieces) > 3
     assert moments[-1] - moments[0] > 0.05
+
+
+@pytest.fixture
+def official(client):
+    """OpenAI's own client, pointed at the replica."""
+    with openai.OpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0, timeout=120) as made:
+        yield made
+
+
+def test_the_official_client_is_answered_with_and_without_a_schema(official):
+    [model] = official.models.list().data
+    asked = {"model": model.id, "temperature": 0, "seed": 1}
+    question = [{"role": "user", "content": "What is the capital of France?"}]
+    plain = official.chat.completions.create(**asked, messages=question, max_completion_tokens=12)
+    assert "Paris" in plain.choices[0].message.content
+    assert plain.choices[0].finish_reason in ("stop", "length")
+    assert plain.usage.total_tokens == plain.usage.prompt_tokens + plain.usage.completion_tokens > 12
+    parsed = official.chat.completions.parse(
+        **asked, messages=question, max_completion_tokens=40, response_format=Capital
+    )
+    assert "Paris" in parsed.choices[0].message.parsed.capital
+    with pytest.raises(openai.BadRequestError, match="temperature"):
+        official.chat.completions.create(model=model.id, messages=question, temperature=9)
+
+
+def test_the_official_client_reads_a_stream_with_a_schema_and_token_counts(official):
+    schema = {"name": "capital", "schema": {**Capital.model_json_schema(), "additionalProperties": False}}
+    stream = official.chat.completions.create(
+        model=CHAT["model"],
+        messages=[{"role": "user", "content": "What is the capital of France?"}],
+        temperature=0,
+        max_tokens=40,
+        response_format={"type": "json_schema", "json_schema": schema},
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    pieces = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
+    assert len(pieces) > 3
+    assert "Paris" in Capital.model_validate_json("".join(pieces)).capital
+    assert [choice.finish_reason for choice in chunks[-2].choices] == ["stop"]
+    assert chunks[-1].usage.completion_tokens >= 5
 
 
 def test_a_wrong_request_gets_an_error_in_the_protocols_form(client):

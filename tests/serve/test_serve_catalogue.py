@@ -76,5 +76,5 @@ def test_an_unknown_tier_names_the_known_ones():
 
 
 def test_the_largest_gpu_counts():
-    assert parse_gpus("NVIDIA A, 8192\nNVIDIA B, 24576\n") == ("NVIDIA B", 24576 * 2**20)
-    assert parse_gpus("No devices were found\n") == ("", 0)
+    assert parse_gpus("NVIDIA A, 8192, 8000\nNVIDIA B, 24576, 20480\n") == ("NVIDIA B", 24576 * 2**20, 20480 * 2**20)
+    assert parse_gpus("No devices were found\n") == ("", 0, 0)

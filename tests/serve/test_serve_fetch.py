@@ -194,8 +194,26 @@ def test_of_a_hub_repository_an_openvino_model_or_else_one_good_gguf_is_taken():
     assert [file.name for file in choose_files(anything, both)][:2] == ["openvino_model.xml", "openvino_model.bin"]
     files = listed("m-q8_0.gguf", "m-Q4_K_M.gguf", "m-q4_k_m-00001-of-00002.gguf")
     assert [file.name for file in choose_files(anything, files)] == ["m-Q4_K_M.gguf"]
+    plain = listed("model-1.safetensors", "config.json", "tokenizer.json", "README.md", "original/model.safetensors")
+    chosen = [file.name for file in choose_files(anything, plain)]
+    assert chosen == ["model-1.safetensors", "config.json", "tokenizer.json"]
     with pytest.raises(ModelError, match="org/m-GGUF"):
-        choose_files(anything, listed("model.safetensors"))
+        choose_files(anything, listed("pytorch_model.bin"))
+
+
+def test_a_model_that_another_program_has_fetched_is_found_in_the_hubs_own_cache(tmp_path, models_folder, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    folder = tmp_path / "hub" / "models--org--m"
+    snapshot = folder / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("abc")
+    with pytest.raises(ModelError, match="has not been fetched"):
+        locate_files("org/m")
+    for name in ("config.json", "model.safetensors"):
+        (snapshot / name).write_bytes(b"{}")
+    found = locate_files("org/m")
+    assert (found.name, found.format, found.main) == ("org/m", "safetensors", snapshot)
 
 
 def test_a_hub_that_cannot_be_reached_is_one_clear_line(models_folder, monkeypatch):
