@@ -30,7 +30,11 @@ _ALL = (
     Case(
         "pytest, src layout",
         "src, tests/",
-        Subject("humanize==4.17.0", ("freezegun", "pytest-cov"), "translations as data files, parametrised tests"),
+        Subject(
+            "humanize==4.17.0",
+            ("freezegun", "pytest-benchmark", "pytest-codspeed", "pytest-cov"),
+            "data files, parametrised tests",
+        ),
     ),
     Case(
         "a web application",

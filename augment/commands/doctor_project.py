@@ -12,7 +12,7 @@ from augment.commands.doctor_checks import Check, Status, Subject
 from augment.errors import AugmentError
 from augment.execution import InterpreterInfo, absent_modules, find_interpreter, overlay_gives, probe_interpreter
 from augment.records import Project
-from augment.service.preflight import check_imports
+from augment.service.preflight import check_imports, way_to_modules
 
 READ_AT_MOST = 2000
 """So many files are parsed: 10,000 would take half a minute."""
@@ -63,10 +63,11 @@ def _imports(project: Project) -> Iterator[Check]:
     try:
         problems = check_imports(project)
     except AugmentError as error:
-        yield Check("imports", Status.FAIL, str(error), f"or install what is missing for {project.interpreter}")
+        mend = "python -m venv .venv in the project, with what it needs; there Augment finds it"
+        yield Check("imports", Status.FAIL, str(error), mend)
         return
     for problem in problems:
-        mend = "install what is missing there" if problem.lacks_module else "mend it; Augment goes on with the rest"
+        mend = way_to_modules(project.interpreter) if problem.lacks_module else "mend it; Augment goes on with the rest"
         yield Check("imports", Status.WARN, f"{problem} with {project.interpreter}", mend)
     if not problems:
         named = ", ".join(project.packages) or "nothing to import"
@@ -120,8 +121,9 @@ def _needs(
     absent = [name for name in absent_modules(project.interpreter, names, roots) if name not in given]
     if absent:
         said = ", ".join(f"{name} ({wanted[name]})" for name in absent)
-        mend = f"install what they come with for {project.interpreter}; until then these files cannot be collected"
-        yield Check("test needs", Status.WARN, f"tests import what is not installed: {said}", mend)
+        mend = f"{way_to_modules(project.interpreter)}; until then these files cannot be collected"
+        detail = f"tests import what is not installed for {project.interpreter}: {said}"
+        yield Check("test needs", Status.WARN, detail, mend)
 
 
 def imported_at_head(tree: ast.Module) -> set[str]:

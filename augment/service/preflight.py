@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -155,10 +156,15 @@ def check_imports(project: Project) -> list[ImportProblem]:
     problems = _import_problems(project, names)
     if len(problems) == len(names) and any(problem.lacks_module for problem in problems):
         first = next(problem for problem in problems if problem.lacks_module)
-        raise ProjectError(
-            f"{first} with {project.interpreter}: install it there, or name the project's own interpreter with --python"
-        )
+        raise ProjectError(f"{first} with {project.interpreter}: {way_to_modules(project.interpreter)}")
     return problems
+
+
+def way_to_modules(interpreter: str) -> str:
+    """What to do where modules are missing in ``interpreter``; nobody should install them into Augment's own."""
+    if Path(interpreter) == Path(sys.executable):
+        return "that is Augment's own, as the project has no .venv; name the project's interpreter with --python"
+    return "install it there, or name the project's own interpreter with --python"
 
 
 def _worth_importing(project: Project) -> list[str]:

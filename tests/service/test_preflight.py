@@ -41,6 +41,12 @@ def test_where_nothing_imports_for_a_missing_module_the_way_out_is_named(project
     assert "\n" not in str(error.value)
 
 
+def test_nobody_is_told_to_install_into_augments_own_interpreter() -> None:
+    assert "Augment's own" in preflight.way_to_modules(sys.executable)
+    assert "install" not in preflight.way_to_modules(sys.executable)
+    assert "install it there" in preflight.way_to_modules("/project/.venv/bin/python")
+
+
 def test_a_syntax_error_is_told_and_stops_nothing(project: Project, root: Path) -> None:
     (root / "shop" / "__init__.py").write_text("def broken(:\n")
     (problem,) = preflight.check_imports(project)
