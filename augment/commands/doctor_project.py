@@ -98,9 +98,10 @@ def _parsed(sources: Mapping[str, str | None]) -> tuple[dict[str, ast.Module], d
 
 
 def _tests(project: Project, files: Iterable[str]) -> Check:
-    count = sum(map(is_test_file, files))
+    count = sum(is_test_file(file, project.test_patterns) for file in files)
     if not count:
-        mend = "nothing, if there are none: Augment writes the first; pytest collects test_*.py and *_test.py"
+        named = " and ".join(project.test_patterns)
+        mend = f"nothing, if there are none: Augment writes the first; pytest collects {named}"
         return Check("tests", Status.WARN, "no file is named as pytest's test files are", mend)
     folders = ", ".join(folder for folder in project.test_folders if folder != ".") or "the root folder"
     shown = folders if len(folders) < 80 else f"{len(project.test_folders)} folders"
@@ -113,7 +114,7 @@ def _needs(
     """Whether what the tests import at their head is installed: without it pytest cannot collect them."""
     wanted = {}
     for file, tree in trees.items():
-        if is_test_file(file) or PurePosixPath(file).name == "conftest.py":
+        if is_test_file(file, project.test_patterns) or PurePosixPath(file).name == "conftest.py":
             wanted.update(dict.fromkeys(imported_at_head(tree), file))
     names = sorted(wanted.keys() - names_within(files) - sys.stdlib_module_names)
     roots = [str(Path(project.root, folder)) for folder in project.source_roots]
