@@ -18,10 +18,11 @@ Augment started on ten releases from the package index, each in an environment o
 it, without a model. Made by `python benchmarks/compatibility.py --write-docs`.
 For each: `augment doctor`; `augment test --all` beside plain pytest, test by test; `python -m augment.launch` until
 every test has its verdict; a save that breaks a function (seeded mutations, one after the other until a test notices,
-at most four) and the save that mends it; a minute of generation; Ctrl-C. Then plain pytest, in the project's own
-environment, runs what was kept: as it stands, and three times in an order, with a hash seed and in a time zone drawn
-anew. *Right* means: every verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends
-with 0 and leaves no process; no file of the project is changed but those that were saved; the logs tell of no error.
+at most four) and the save that mends it; a minute of generation beside that; Ctrl-C; and `augment generate` for the
+file that was saved, with a minute as its budget. Then plain pytest, in the project's own environment, runs what was
+kept: as it stands, and three times in an order, with a hash seed and in a time zone drawn anew. *Right* means: every
+verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends with 0 and leaves no
+process; no file of the project is changed but those that were saved; the logs tell of no error.
 """
 TIMES = "The machine was shared with other work, so times are rough.\n"
 HEADER = (
@@ -89,6 +90,10 @@ def remarks(case: Case, happened: Happened) -> list[str]:
     if happened.faults:
         found.append(f"{happened.faults} tests ended in a fault")
     if happened.kept:
+        found.append(
+            f"{happened.kept_watching} of {happened.kept} tests were kept while it watched, "
+            f"the rest are of `augment generate {happened.generated}`"
+        )
         files = f"{len(happened.kept_files)} file{'s' if len(happened.kept_files) != 1 else ''}"
         found.append(f"{happened.kept_passed} of the cases in {files} of kept tests passed every varied rerun")
     found += [f"Finding: {title.rstrip('.')}" for title in happened.findings]

@@ -76,6 +76,8 @@ class Happened:
     ready_s: float = 0.0
     first_look_s: float = 0.0
     saves: list[Saved] = field(default_factory=list)
+    kept_watching: int = 0
+    generated: str = ""
     kept: int = 0
     kept_files: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
@@ -104,6 +106,7 @@ def try_case(case: Case, options: Options) -> Happened:
     before = fingerprint(project.root)
     found.files = len(before)
     watch(project, plain, found, options)
+    generate(project, found, options)
     judge_kept(project, found)
     found.wrong += [f"{what} {file}" for file, what in differences(before, fingerprint(project.root)).items()]
     return found
@@ -257,7 +260,8 @@ def gather(service: Service, found: Happened) -> None:
     """What a while of generation came to."""
     admissions = service.get("admissions")
     written = [one for one in admissions if one["state"] == "kept"]
-    found.kept, found.kept_files = len(written), sorted({one["file"] for one in written})
+    found.kept_watching = found.kept = len(written)
+    found.kept_files = sorted({one["file"] for one in written})
     found.findings = [one["title"] for one in service.get("findings")]
     found.faults = sum(test["outcome"] == "fault" for test in service.get("tests"))
     found.rejected = {one["gate"]: one["count"] for one in service.get("rejections")}
@@ -302,6 +306,30 @@ def trouble_in(logs: Path) -> list[str]:
 
 
 # ------------------------------------------------------------------------------ afterwards
+
+
+def generate(project: Prepared, found: Happened, options: Options) -> None:
+    """``augment generate`` for the file that was saved last: a minute that nothing else shares."""
+    if not found.saves:
+        return
+    file = found.saves[-1].what.partition(" ")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "augment", "generate", str(project.root), file, "--no-model"]
+        command += ["--budget", str(options.minute_s), "--python", str(project.python), "--json", str(out)]
+        done = subprocess.run(
+            command, env=user_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0 or not out.exists():
+            found.wrong.append(f"generate {file} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
+            return
+        report = json.loads(out.read_text(encoding="utf-8"))
+    found.generated = file
+    written = [one for one in report["admitted"] if one["state"] == "kept"]
+    found.kept += len(written)
+    found.kept_files = sorted({*found.kept_files, *(one["file"] for one in written)})
+    found.findings += [one["title"] for one in report["findings"] if one["title"] not in found.findings]
+    found.rejected = dict(Counter(found.rejected) + Counter(report["rejected"]))
 
 
 def judge_kept(project: Prepared, found: Happened) -> None:
