@@ -162,7 +162,8 @@ def prepare(subject: Subject, cache: Path) -> Prepared:
 
 def _download(subject: Subject, base: Path) -> None:
     base.mkdir(parents=True)
-    _pip("download", "--no-deps", "--no-binary", ":all:", "--dest", str(base), subject.release)
+    # Of this one only: what builds it may come built.
+    _pip("download", "--no-deps", "--no-binary", subject.name, "--dest", str(base), subject.release)
     (archive,) = base.glob("*.tar.gz")
     with tarfile.open(archive) as content:
         content.extractall(base / "source", filter="data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,11 +33,11 @@ def free_port() -> int:
 class Service:
     """``python -m augment.launch PROJECT`` in a process of its own, with an own Ray; a context manager."""
 
-    def __init__(self, project: Path, *flags: str) -> None:
+    def __init__(self, project: Path, *flags: str, logs: Path | None = None) -> None:
         self.project = project
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/api/v1"
-        self.logs = Path(tempfile.mkdtemp(prefix="augment-logs-"))
+        self.logs = logs or Path(tempfile.mkdtemp(prefix="augment-logs-"))
         self._command = [sys.executable, "-m", "augment.launch", str(project), "--address", "local"]
         self._command += ["--port", str(self.port), "--log-dir", str(self.logs), *flags]
         self._events: list[Seen] = []
@@ -68,6 +69,12 @@ class Service:
             for process in family:
                 if process.is_running():
                     process.kill()
+
+    def stop(self, limit_s: float) -> int:
+        """Ask it to stop, as Ctrl-C does; its exit code. Raises TimeoutExpired when it does not end in time."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(limit_s)
 
     @property
     def pid(self) -> int:

@@ -49,7 +49,7 @@ from augment.analysis.model import (
 from augment.analysis.packages import Distribution, Environment, differences, modules_touched, read_environment
 from augment.analysis.project import discover_project, in_tests, is_test_file, module_of
 from augment.analysis.selection import gone_tests, groups_of, select_tests, shift_coverage
-from augment.analysis.source import ReadSource, decode_source, read_source
+from augment.analysis.source import ReadSource, decode_source, parse, problem_of, read_source
 from augment.analysis.targets import diff_targets, project_targets, targets_of
 
 __all__ = [
@@ -116,6 +116,8 @@ __all__ = [
     "list_files",
     "module_of",
     "modules_touched",
+    "parse",
+    "problem_of",
     "project_sources",
     "project_targets",
     "read_environment",

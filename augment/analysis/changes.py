@@ -105,14 +105,13 @@ class _Comparison:
         after = self._read_new(file) if state is not FileState.DELETED else ""
         blocks, moved = self._blocks(file, before, after), None
         edited = None
-        if is_test_file(file) and state is FileState.CHANGED and file not in self.problems:
+        is_test = is_test_file(file, self._project.test_patterns)
+        if is_test and state is FileState.CHANGED and file not in self.problems:
             blocks, edited = _test_blocks(before, after, blocks)
         if state is FileState.CHANGED and before is not None and after is not None:
             moved = line_map(before, after)
         importers = steps_to(self.imported_by(), file) if blocks or state is not FileState.CHANGED else {}
-        return FileChange(
-            file, state, True, is_test_file(file), blocks, importers, line_map=moved, edited_tests=edited or ()
-        )
+        return FileChange(file, state, True, is_test, blocks, importers, line_map=moved, edited_tests=edited or ())
 
     def target_changes(self, files: list[FileChange]) -> list[Change]:
         """Changed targets of the files; none for a file that does not parse now (its targets are not gone)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from augment.analysis.imports import names_of
-from augment.analysis.project import in_tests, is_test_file, module_of
+from augment.analysis.project import in_tests, module_of
 from augment.analysis.source import Definition, Function, dotted_name, parse, statements
 from augment.analysis.targets import Defined, defined_in, is_abstract, is_stub
 from augment.records import Project
@@ -245,7 +245,7 @@ class ProjectFacts:
         source = self._sources.get(file)
         if source is None:
             return None
-        is_test = in_tests(self._project, file) or is_test_file(file)
+        is_test = in_tests(self._project, file)
         names = names_of(self._project, file, set())
         module = module_of(self._project, file) or (names[0] if names else "")
         try:

@@ -6,7 +6,7 @@ import configparser
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -34,6 +34,7 @@ class _Hints:
     name: str | None
     source_roots: tuple[str, ...]
     test_folders: tuple[str, ...]
+    test_patterns: tuple[str, ...]
 
 
 def discover_project(root: Path | str, python: str | None = None) -> Project:
@@ -52,7 +53,8 @@ def discover_project(root: Path | str, python: str | None = None) -> Project:
     if not any(file.endswith(".py") for file in files):
         raise ProjectError(f"No Python files in {base} (ignored ones aside). Give the root folder of a Python project.")
     hints = _read_hints(base)
-    tests = _test_folders(files, hints)
+    patterns = hints.test_patterns or TEST_PATTERNS
+    tests = _test_folders(files, hints, patterns)
     roots = _source_roots(files, hints, tests)
     packages = sorted({name for folder in roots for name in _packages_in(folder, roots, tests, files)})
     return Project(
@@ -62,18 +64,25 @@ def discover_project(root: Path | str, python: str | None = None) -> Project:
         source_roots=roots,
         packages=tuple(packages),
         test_folders=tests,
+        test_patterns=patterns,
     )
 
 
-def is_test_file(file: str) -> bool:
-    """Whether pytest collects tests from this file by default."""
+def is_test_file(file: str, patterns: Collection[str] = TEST_PATTERNS) -> bool:
+    """Whether pytest collects tests from this file: by default, or where ``patterns`` are its ``python_files``.
+
+    As pytest has it, a pattern with a slash is matched against the end of the path, any other against the name.
+    """
     name = file.rpartition("/")[2]
-    return any(fnmatch(name, pattern) for pattern in TEST_PATTERNS)
+    return any(
+        fnmatch(f"/{file}", f"*/{pattern.lstrip('/')}") if "/" in pattern else fnmatch(name, pattern)
+        for pattern in patterns
+    )
 
 
 def in_tests(project: Project, file: str) -> bool:
     """Whether the file belongs to the tests: a test module, a conftest, or anything in a test folder."""
-    if is_test_file(file) or file.rpartition("/")[2] == "conftest.py":
+    if is_test_file(file, project.test_patterns) or file.rpartition("/")[2] == "conftest.py":
         return True
     return any(folder != "." and file.startswith(f"{folder}/") for folder in project.test_folders)
 
@@ -102,17 +111,27 @@ def dotted(path: str) -> str | None:
 # --------------------------------------------------------------------------- layout
 
 
-def _test_folders(files: Iterable[str], hints: _Hints) -> tuple[str, ...]:
+def _test_folders(files: Collection[str], hints: _Hints, patterns: Collection[str]) -> tuple[str, ...]:
     listed = tuple(folder for folder in hints.test_folders if folder == "." or _holds_python(folder, files))
     if listed:
         return listed
     found = {file.partition("/")[0] for file in files if file.partition("/")[0] in ("tests", "test") and "/" in file}
     for file in files:
         parts = file.split("/")
-        if is_test_file(file) and not found.intersection(parts[:1]):
+        if is_test_file(file, patterns) and not found.intersection(parts[:1]):
             nested = [index for index, part in enumerate(parts[:-1]) if part in ("tests", "test")]
-            found.add("/".join(parts[: nested[0] + 1]) if nested else "/".join(parts[:-1]) or ".")
+            folder = "/".join(parts[: nested[0] + 1]) if nested else "/".join(parts[:-1]) or "."
+            if nested or not _is_code(folder, files, patterns):
+                found.add(folder)
     return tuple(sorted(found)) or (".",)
+
+
+def _is_code(folder: str, files: Iterable[str], patterns: Collection[str]) -> bool:
+    """Whether tests lie beside the code there: a package with other modules, or a folder that has mostly such."""
+    names = {file.rpartition("/")[2] for file in files if file.rpartition("/")[0] == folder}
+    tests = {name for name in names if is_test_file(f"{folder}/{name}", patterns)}
+    others = names - tests - {"__init__.py", "conftest.py"}
+    return bool(others) and ("__init__.py" in names or len(others) >= len(tests))
 
 
 def _source_roots(files: list[str], hints: _Hints, tests: tuple[str, ...]) -> tuple[str, ...]:
@@ -154,7 +173,11 @@ def _holds_python(folder: str, files: Iterable[str]) -> bool:
 def _read_hints(root: Path) -> _Hints:
     toml = _read_toml(root / "pyproject.toml")
     ini = _read_ini(root / "setup.cfg", root / "tox.ini", root / "pytest.ini")
-    pytest_toml = _dig(toml, "tool", "pytest", "ini_options")
+    pytest_toml = {
+        **_dig(_read_toml(root / "pytest.toml"), "pytest"),
+        **_dig(toml, "tool", "pytest"),
+        **_dig(toml, "tool", "pytest", "ini_options"),
+    }
     sources = [
         *_words(pytest_toml.get("pythonpath")),
         *_words(_dig(toml, "tool", "setuptools", "packages", "find").get("where")),
@@ -166,11 +189,9 @@ def _read_hints(root: Path) -> _Hints:
     ]
     tests = [*_words(pytest_toml.get("testpaths")), *_words(ini.get("testpaths"))]
     name = _dig(toml, "project").get("name") or _dig(toml, "tool", "poetry").get("name") or ini.get("name")
-    return (
-        _Hints(name, _folders(sources), _folders(tests))
-        if isinstance(name, str)
-        else _Hints(None, _folders(sources), _folders(tests))
-    )
+    patterns = _words(pytest_toml.get("python_files")) or _words(ini.get("python_files"))
+    told = name if isinstance(name, str) else None
+    return _Hints(told, _folders(sources), _folders(tests), tuple(patterns))
 
 
 def _folders(names: Iterable[str]) -> tuple[str, ...]:

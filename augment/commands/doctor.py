@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from augment.commands.doctor_checks import Check, Status, Subject, run_checks
+from augment.commands.doctor_project import check_project
 from augment.config import Settings, load_settings
 from augment.errors import ProjectError, SettingsError
 
@@ -49,7 +50,9 @@ def _examine(root: Path, config_dir: Path | None, python: str | None) -> Iterabl
     except SettingsError as error:
         settings = Settings()
         yield Check("settings", Status.FAIL, str(error), "correct it where it says; the defaults are used below")
-    yield from run_checks(Subject(root, settings))
+    subject = Subject(root, settings)
+    yield from run_checks(subject)
+    yield from check_project(subject)
 
 
 def _failed(checks: Iterable[Check]) -> bool:

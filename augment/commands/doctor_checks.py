@@ -16,10 +16,9 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 
-from augment.analysis import discover_project
 from augment.config import ModelSettings, Settings
 from augment.errors import AugmentError
-from augment.execution import SandboxMode, Tier, find_interpreter, find_sandbox, probe_interpreter
+from augment.execution import SandboxMode, Tier, find_sandbox
 from augment.serve import EngineSpec, ModelFiles, detect_hardware, locate_files, models_root
 from augment.serve import interpreter as engine_interpreter
 from augment.serve.cache import way_out
@@ -27,7 +26,7 @@ from augment.serve.choice import AUTO, READS, choose_engine
 from augment.serve.extras import installed_engines
 from augment.serve.memory import foresee, memory_trouble, read_shape
 from augment.serve.remote_engine import RemoteCore
-from augment.service.preflight import check_imports, check_port, read_service
+from augment.service.preflight import check_port, read_service
 from augment.wiring import engine_choice, engine_spec, uses_server
 
 _RAY = ((2, 60), (2, 61))
@@ -258,9 +257,6 @@ def has_wal_reset_bug(version: tuple[int, ...]) -> bool:
     return (3, 7, 0) <= version <= (3, 51, 2) and not mended
 
 
-# --------------------------------------------------------------------------- the project
-
-
 def check_disk(subject: Subject) -> Iterator[Check]:
     """Room where results and models are written, and whether the project's folder takes files at all."""
     for name, folder in (("disk", subject.root), ("disk for models", _existing(models_root()))):
@@ -284,30 +280,6 @@ def _existing(folder: Path) -> Path:
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
 
 
-def check_project(subject: Subject) -> Iterator[Check]:
-    """The project's layout, its interpreter, pytest there, and whether its packages import."""
-    try:
-        python = find_interpreter(subject.root, subject.settings.service.python)
-        project = discover_project(subject.root, python)
-        info = probe_interpreter(python)
-    except AugmentError as error:
-        yield Check(
-            "project", Status.FAIL, str(error), "name the project's root folder, and its interpreter with --python"
-        )
-        return
-    yield _ok("project", f"{project.name}: {', '.join(project.packages) or 'no packages'}")
-    if info.missing:
-        detail = f"{info} lacks {', '.join(info.missing)}"
-        yield Check("pytest", Status.WARN, detail, "nothing, if Augment's overlay fits; else install them there")
-    else:
-        yield _ok("pytest", f"{info.tools['pytest']} in {info}")
-    try:
-        check_imports(project)
-        yield _ok("imports", f"{', '.join(project.packages) or 'nothing to import'} with {project.interpreter}")
-    except AugmentError as error:
-        yield Check("imports", Status.FAIL, str(error), f"or install what is missing for {project.interpreter}")
-
-
 CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
     check_interpreter,
     check_ray,
@@ -317,5 +289,4 @@ CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
     check_sandbox,
     check_sqlite,
     check_disk,
-    check_project,
 )

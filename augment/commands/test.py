@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +26,12 @@ from augment.errors import AugmentError, ProjectError
 from augment.execution import LocalExecutor, find_interpreter
 from augment.records import Attempt, Counts, Lane, Outcome, Project, Run, Verdict, new_id
 from augment.seams import Batch, BatchResult, Limits
+from augment.service.preflight import way_to_modules
 from augment.service.retrying import RunAgain, retry_faults
 from augment.service.suites import Suites
 
 NOT_FOUND = "not found"
+_MISSING = "ModuleNotFoundError: "
 _PATIENCE = 5.0
 """How many times the usual limit a test may take when it is tried again by itself."""
 FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING = 1, 2, 3, 4, 5
@@ -98,6 +101,8 @@ def run_tests(
     report.muted = _muted_now(root, console)
     _write(report, json_file, junit_file)
     _print(report, console)
+    if found.interpreter == sys.executable and any(_MISSING in text for _, text in _errors(report.results)):
+        _plain(console, f"Tests ran in {found.interpreter}: {way_to_modules(found.interpreter)}")
     raise typer.Exit(_exit_code(report))
 
 

@@ -1,6 +1,6 @@
 """Running tests in the project's own interpreter, and saying what happened: verdicts, coverage, faults."""
 
-from augment.execution.interpreter import InterpreterInfo, find_interpreter, probe_interpreter
+from augment.execution.interpreter import InterpreterInfo, absent_modules, find_interpreter, probe_interpreter
 from augment.execution.local import LocalExecutor
 from augment.execution.mutation import (
     OPERATORS,
@@ -13,7 +13,7 @@ from augment.execution.mutation import (
     plan_orders,
     sample_mutants,
 )
-from augment.execution.overlay import download_overlay, ensure_overlay
+from augment.execution.overlay import download_overlay, ensure_overlay, overlay_gives
 from augment.execution.sandbox import Sandbox, SandboxMode, Tier, find_sandbox, require_sandbox
 from augment.execution.split import split_batch
 from augment.execution.suite import SuiteHistory, share_out
@@ -28,6 +28,7 @@ __all__ = [
     "Score",
     "SuiteHistory",
     "Tier",
+    "absent_modules",
     "apply_mutant",
     "audit_mutants",
     "download_overlay",
@@ -36,6 +37,7 @@ __all__ = [
     "find_sandbox",
     "mutant_of",
     "mutants_of",
+    "overlay_gives",
     "plan_orders",
     "probe_interpreter",
     "require_sandbox",

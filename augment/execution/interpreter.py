@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,13 @@ tools = {name: version(name) for name in %r} if sys.version_info >= (3, 8) else 
 print(json.dumps({"version": list(sys.version_info[:3]), "implementation": sys.implementation.name, "tools": tools,
                   "prefix": sys.prefix, "site": sysconfig.get_paths()["purelib"],
                   "base_prefix": sys.base_prefix, "path": [entry for entry in sys.path if entry]}))
+"""
+
+_ABSENT = """
+import importlib.util, json, sys
+folders, names = json.loads(sys.argv[1])
+sys.path[:0] = folders
+print(json.dumps([name for name in names if importlib.util.find_spec(name) is None]))
 """
 
 _OLDEST = (3, 9)
@@ -100,6 +107,22 @@ def probe_interpreter(path: str | Path) -> InterpreterInfo:
         base_prefix=answer["base_prefix"],
         sys_path=tuple(answer["path"]),
     )
+
+
+def absent_modules(path: str, names: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """Those of the top-level modules ``names`` that the interpreter does not find, with ``folders`` on its path.
+
+    Nothing is imported. Empty where it does not answer.
+    """
+    asked = json.dumps([list(folders), list(names)])
+    try:
+        done = subprocess.run(
+            [path, "-c", _ABSENT, asked], capture_output=True, text=True, timeout=30, cwd="/", check=False
+        )
+        absent: list[str] = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return []
+    return absent
 
 
 def find_interpreter(project_root: str | Path, explicit: str | None = None) -> str:

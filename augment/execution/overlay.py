@@ -46,7 +46,7 @@ def ensure_overlay(info: InterpreterInfo, cache_dir: Path | None = None) -> str:
     downloaded = cache / _download_name(info)
     if downloaded.is_dir():
         return str(downloaded)
-    copied = [name for name in info.missing if _suits(name, info)]
+    copied = overlay_gives(info, cache_dir)
     unmet = [name for name in _REQUIRED if name in info.missing and name not in copied]
     if unmet:
         raise ProjectError(
@@ -58,6 +58,13 @@ def ensure_overlay(info: InterpreterInfo, cache_dir: Path | None = None) -> str:
         return ""
     names = _with_dependencies(copied, info)
     return str(_copy_distributions(names, info, cache))
+
+
+def overlay_gives(info: InterpreterInfo, cache_dir: Path | None = None) -> list[str]:
+    """What the interpreter lacks and its overlay has, or would have once it is made."""
+    if (cache_dir or default_cache()).joinpath("overlays", _download_name(info)).is_dir():
+        return list(info.missing)
+    return [name for name in info.missing if _suits(name, info)]
 
 
 def download_overlay(info: InterpreterInfo, cache_dir: Path | None = None) -> Path:

@@ -129,7 +129,8 @@ class Project:
     """The code base under test. Folders are relative to ``root`` (absolute); ``.`` is the root itself.
 
     ``source_roots`` are the folders to put on ``sys.path`` (``.`` or ``src``), ``packages`` the importable top-level
-    packages and modules found there, ``test_folders`` where its tests lie.
+    packages and modules found there, ``test_folders`` where its tests lie, ``test_patterns`` what pytest takes for
+    test files (its option ``python_files``).
     """
 
     root: str
@@ -138,3 +139,4 @@ class Project:
     source_roots: tuple[str, ...]
     packages: tuple[str, ...]
     test_folders: tuple[str, ...]
+    test_patterns: tuple[str, ...] = ("test_*.py", "*_test.py")

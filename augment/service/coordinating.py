@@ -145,7 +145,7 @@ class Coordinator:
             self._latest = snapshot
             self._idle.clear()
             # Under the lock: a moment later the worker may have taken this very revision up.
-            if self._current is not None and (self._batches.yielding or _touches_code(self._current, snapshot)):
+            if self._current is not None and (self._batches.yielding or self._touches_code(self._current, snapshot)):
                 self._batches.cancel()
         self._wake.set()
 
@@ -245,14 +245,22 @@ class Coordinator:
 
     def _plan_everything(self, tested: Snapshot | None, snapshot: Snapshot) -> RunPlan | None:
         """To run all tests, where nothing is known or too much has changed to ask what it touches; else None."""
-        files = frozenset(filter(is_test_file, snapshot.files))
+        files = frozenset(filter(self._is_test, snapshot.files))
         if tested is None:
             return RunPlan("first look at the project: all its tests", (), files)
         changed = files_changed(tested, snapshot)
         if len(changed) <= MANY_FILES:
             return None
         reason = f"{len(changed):,} Python files changed at once: all tests"
-        return RunPlan(reason, (), files | frozenset(filter(is_test_file, changed)))
+        return RunPlan(reason, (), files | frozenset(filter(self._is_test, changed)))
+
+    def _is_test(self, file: str) -> bool:
+        return is_test_file(file, self._project.test_patterns)
+
+    def _touches_code(self, old: Snapshot, new: Snapshot) -> bool:
+        """Whether anything but test files differs: only then is a run in progress out of date."""
+        paths = {p for p in old.files.keys() | new.files.keys() if old.files.get(p) != new.files.get(p)}
+        return not all(map(self._is_test, paths))
 
     def _plan(self, tested: Snapshot, snapshot: Snapshot, unsettled: Sequence[str]) -> RunPlan:
         coverage = self._notebook.known_coverage()
@@ -364,12 +372,6 @@ class Coordinator:
     def _say(self, text: str) -> None:
         log.info("%s", text)
         self._notebook.activity(Activity("service", text, self._clock()))
-
-
-def _touches_code(old: Snapshot, new: Snapshot) -> bool:
-    """Whether anything but test files differs: only then is a run in progress out of date."""
-    paths = {p for p in old.files.keys() | new.files.keys() if old.files.get(p) != new.files.get(p)}
-    return any(not is_test_file(path) for path in paths)
 
 
 def _uncollected(results: Sequence[BatchResult]) -> set[str]:

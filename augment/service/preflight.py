@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,13 +31,28 @@ for name in names:
     try:
         importlib.import_module(name)
     except (SyntaxError, ModuleNotFoundError) as error:
-        print(json.dumps([name, type(error).__name__, str(error)]), file=sys.stderr)
-        sys.exit(3)
+        print("\\n" + json.dumps([name, type(error).__name__, str(error)]), file=sys.stderr)
     except BaseException:
         pass
 """
 """Only a syntax error and a missing module are held against the project: they mean that it is broken or that the
 interpreter is not its own. Anything else may be code that wants its application set up first, as Django's does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """A top-level package or module that does not import, and why, in one line."""
+
+    package: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.package} does not import ({self.error})"
+
+    @property
+    def lacks_module(self) -> bool:
+        """Whether another module is missing: often the interpreter is not the project's own then."""
+        return self.error.startswith(ModuleNotFoundError.__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,30 +146,66 @@ def check_folder(root: Path) -> None:
         )
 
 
-def check_imports(project: Project) -> None:
-    """Raise ProjectError when a top-level package has a syntax error or lacks a module in the project's interpreter."""
-    if not project.packages:
-        return
+def check_imports(project: Project) -> list[ImportProblem]:
+    """The top-level packages that have a syntax error or lack a module in the project's interpreter.
+
+    These are said, and Augment goes on: what does not import is what a person is about to mend. Raises ProjectError
+    where nothing imports and modules are missing, as then every test would fail for that.
+    """
+    names = _worth_importing(project)
+    problems = _import_problems(project, names)
+    if len(problems) == len(names) and any(problem.lacks_module for problem in problems):
+        first = next(problem for problem in problems if problem.lacks_module)
+        raise ProjectError(f"{first} with {project.interpreter}: {way_to_modules(project.interpreter)}")
+    return problems
+
+
+def way_to_modules(interpreter: str) -> str:
+    """What to do where modules are missing in ``interpreter``; nobody should install them into Augment's own."""
+    if Path(interpreter) == Path(sys.executable):
+        return "that is Augment's own, as the project has no .venv; name the project's interpreter with --python"
+    return "install it there, or name the project's own interpreter with --python"
+
+
+def _worth_importing(project: Project) -> list[str]:
+    """The packages; modules beside them may be scripts, which do something when they are imported."""
+    folders = [Path(project.root, source_root) for source_root in project.source_roots]
+    packages = [name for name in project.packages if any((folder / name).is_dir() for folder in folders)]
+    return packages or list(project.packages)
+
+
+def _import_problems(project: Project, names: list[str]) -> list[ImportProblem]:
+    if not names:
+        return []
     roots = [str(Path(project.root, source_root).resolve()) for source_root in project.source_roots]
-    command = [project.interpreter, "-c", _IMPORT_PROBE, json.dumps([roots, list(project.packages)])]
+    command = [project.interpreter, "-c", _IMPORT_PROBE, json.dumps([roots, names])]
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "AUGMENT_"))}
     try:
         done = subprocess.run(
             command,
             cwd=project.root,
             env=environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=IMPORT_TIMEOUT_S,
             check=False,
         )
     except OSError as error:
         raise ProjectError(f"cannot run the interpreter {project.interpreter}: {error.strerror}") from error
     except subprocess.TimeoutExpired:
-        return  # slow is not broken: the tests' own limits apply
-    if done.returncode == 3:
-        name, kind, text = json.loads(done.stderr.strip().splitlines()[-1])
-        raise ProjectError(
-            f"{name} does not import ({kind}: {text}) with {project.interpreter}: mend it, or name the project's own "
-            "interpreter with --python"
-        )
+        return []  # slow is not broken: the tests' own limits apply
+    return [problem for text in done.stderr.splitlines() if (problem := _problem_in(text)) is not None]
+
+
+def _problem_in(text: str) -> ImportProblem | None:
+    """What a line of the probe tells; None for a line that the project wrote."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(told, list) or len(told) != 3 or not all(isinstance(part, str) for part in told):
+        return None
+    package, kind, message = told
+    return ImportProblem(package, " ".join(f"{kind}: {message}".split()))

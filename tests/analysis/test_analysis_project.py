@@ -2,7 +2,7 @@
 
 import pytest
 
-from augment.analysis import discover_project, in_tests, module_of
+from augment.analysis import discover_project, in_tests, is_test_file, module_of
 from augment.errors import ProjectError
 
 
@@ -66,6 +66,39 @@ def test_setup_cfg_says_where_code_and_tests_lie(tmp_path):
     )
     project = discover_project(tmp_path)
     assert (project.name, project.source_roots, project.test_folders) == ("the-shop", ("lib",), ("checks",))
+
+
+def test_tests_beside_the_code_leave_it_code(tmp_path):
+    make(tmp_path, "shop/__init__.py", "shop/a.py", "shop/a_test.py", "lib/b.py", "lib/test_b.py", "checks/test_c.py")
+    project = discover_project(tmp_path)
+    assert (project.packages, project.test_folders) == (("lib", "shop"), ("checks",))
+    assert module_of(project, "shop/a.py") == "shop.a"
+    assert module_of(project, "shop/a_test.py") is None
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", '[tool.pytest.ini_options]\npython_files = ["test_*.py", "tests.py", "checks/*.py"]\n'),
+        ("pyproject.toml", '[tool.pytest]\npython_files = ["test_*.py", "tests.py", "checks/*.py"]\n'),
+        ("pytest.ini", "[pytest]\npython_files = test_*.py tests.py checks/*.py\n"),
+        ("setup.cfg", "[tool:pytest]\npython_files =\n    test_*.py\n    tests.py\n    checks/*.py\n"),
+    ],
+)
+def test_the_project_says_which_files_hold_tests(tmp_path, file, text):
+    make(tmp_path, "shop/__init__.py", "shop/models.py", "shop/tests.py", "shop/checks/prices.py")
+    (tmp_path / file).write_text(text)
+    project = discover_project(tmp_path)
+    assert project.test_patterns == ("test_*.py", "tests.py", "checks/*.py")
+    assert [
+        is_test_file(f"shop/{name}.py", project.test_patterns) for name in ("models", "tests", "checks/prices")
+    ] == [
+        False,
+        True,
+        True,
+    ]
+    assert module_of(project, "shop/models.py") == "shop.models"
+    assert module_of(project, "shop/tests.py") is None
 
 
 def test_a_broken_configuration_file_does_not_stop_the_search(tmp_path):

@@ -257,3 +257,15 @@ def test_an_index_that_is_kept_follows_imports_that_come_and_go():
         importers += [set(item.importers) for item in change.files if item.file == "shop/settings.py"]
     alone = {"shop/store.py", "tests/test_store.py"}
     assert importers == [alone, alone | {"shop/cart.py", "tests/test_cart.py"}, alone]
+
+
+def test_a_new_test_in_a_file_that_the_project_names_its_own_way_is_selected():
+    named = Project("/nowhere", "shop", "python", (".",), ("shop",), (".",), ("tests.py",))
+    old = {"shop/models.py": "A = 1\n", "shop/tests.py": "def test_a():\n    assert True\n"}
+    new = old | {"shop/tests.py": old["shop/tests.py"] + "\n\ndef test_b():\n    assert True\n"}
+    change = compare(snapshot(old), snapshot(new), old.get, new.get, named, SourceIndex())
+    known = ["shop/tests.py::test_a"]
+    found = {item.nodeid for item in select_tests(change, CoverageReport(), known, {})}
+    assert found & {"shop/tests.py", "shop/tests.py::test_b"}
+    added = compare(snapshot({}), snapshot(old), {}.get, old.get, named, SourceIndex())
+    assert "shop/tests.py" in {item.nodeid for item in select_tests(added, CoverageReport(), [], {})}

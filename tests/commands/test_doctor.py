@@ -22,6 +22,7 @@ from augment import wiring
 from augment.commands import doctor_checks
 from augment.commands.doctor import register
 from augment.commands.doctor_checks import Check, Status, Subject, has_wal_reset_bug
+from augment.commands.doctor_project import check_project
 from augment.config import load_settings
 from augment.errors import ProjectError
 from augment.execution import Sandbox, SandboxMode, Tier
@@ -195,23 +196,56 @@ def test_an_unknown_model_fails(project: Path) -> None:
 
 def test_a_project_that_does_not_import_is_named(project: Path) -> None:
     (project / "shop" / "__init__.py").write_text("import no_such_module_anywhere\n")
-    check = one(doctor_checks.check_project(subject(project)), "imports")
+    check = one(check_project(subject(project)), "imports")
     assert check.status is Status.FAIL
     assert "no_such_module_anywhere" in check.detail
 
 
-def test_an_interpreter_without_pytest_is_a_warning(project: Path, tmp_path: Path) -> None:
+def test_a_package_that_does_not_parse_is_told_and_stops_nothing(project: Path) -> None:
+    (project / "shop" / "__init__.py").write_text("def broken(:\n")
+    checks = list(check_project(subject(project)))
+    assert one(iter(checks), "imports").status is Status.WARN
+    assert one(iter(checks), "syntax").detail == "1 file does not parse: shop/__init__.py (line 1: invalid syntax)"
+
+
+def test_what_pytest_lacks_there_comes_from_augments_own_copies(project: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare" / "bin" / "python"
     bare.parent.mkdir(parents=True)
     bare.write_text(f'#!/bin/sh\nexec {Path(sys.executable).resolve()} -I -S "$@"\n')
     bare.chmod(bare.stat().st_mode | stat.S_IXUSR)
-    check = one(doctor_checks.check_project(subject(project, python=str(bare))), "pytest")
+    check = one(check_project(subject(project, python=str(bare))), "pytest")
+    assert check.status is Status.OK
+    assert "adds its own pytest and coverage and hypothesis, and installs nothing" in check.detail
+    assert "hypothesis" in check.mend
+
+
+def test_a_file_in_no_known_encoding_is_named(project: Path) -> None:
+    (project / "shop" / "old.py").write_bytes(b"# -*- coding: no-such-thing -*-\n")
+    check = one(check_project(subject(project)), "syntax")
+    assert check.detail == "1 file does not parse: shop/old.py (cannot be read or decoded)"
+
+
+def test_a_project_without_test_files_is_told_so(project: Path) -> None:
+    assert one(check_project(subject(project)), "tests").status is Status.WARN
+    (project / "test_shop.py").write_text("def test_nothing(): ...\n")
+    check = one(check_project(subject(project)), "tests")
+    assert (check.status, check.detail) == (Status.OK, "1 test file in the root folder")
+
+
+def test_what_tests_need_and_is_not_installed_is_named(project: Path) -> None:
+    (project / "tests").mkdir()
+    (project / "tests" / "helpers.py").write_text("")
+    (project / "tests" / "test_shop.py").write_text(
+        "import json\nimport helpers, shop\nimport pytest\nimport no_such_package.inner\n"
+        "try:\n    import no_such_extra\nexcept ImportError:\n    pass\n"
+    )
+    check = one(check_project(subject(project)), "test needs")
     assert check.status is Status.WARN
-    assert "pytest" in check.detail
+    assert check.detail.endswith(f"{sys.executable}: no_such_package (tests/test_shop.py)")
 
 
 def test_an_interpreter_that_is_not_there_fails(project: Path) -> None:
-    check = one(doctor_checks.check_project(subject(project, python="/no/python")), "project")
+    check = one(check_project(subject(project, python="/no/python")), "project")
     assert check.status is Status.FAIL
     assert "--python" in check.mend
 

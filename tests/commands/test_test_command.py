@@ -112,6 +112,7 @@ def test_no_tests_is_5_and_a_broken_file_2(augment, shop, tmp_path):
     code, out, _ = augment(shop)
     assert code == 2
     assert "test_price.py cannot be collected" in out
+    assert "that is Augment's own, as the project has no .venv; name the project's interpreter with --python" in out
 
 
 def test_a_node_id_in_a_broken_file_is_not_said_to_be_missing(augment, shop):

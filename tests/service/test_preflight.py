@@ -30,27 +30,46 @@ def test_a_port_in_use_is_named_with_the_flag_that_helps() -> None:
 
 
 def test_a_project_that_imports_is_fine(project: Project) -> None:
-    preflight.check_imports(project)
+    assert preflight.check_imports(project) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [("def broken(:\n", "SyntaxError"), ("import surely_not_installed\n", "surely_not_installed")],
-)
-def test_a_package_with_a_syntax_error_or_a_missing_module_is_named(
-    project: Project, root: Path, source: str, words: str
-) -> None:
-    (root / "shop" / "__init__.py").write_text(source)
-    with pytest.raises(ProjectError, match="shop does not import") as error:
+def test_where_nothing_imports_for_a_missing_module_the_way_out_is_named(project: Project, root: Path) -> None:
+    (root / "shop" / "__init__.py").write_text("import surely_not_installed\n")
+    with pytest.raises(ProjectError, match=r"shop does not import \(.*surely_not_installed") as error:
         preflight.check_imports(project)
-    assert words in str(error.value)
     assert "--python" in str(error.value)
     assert "\n" not in str(error.value)
 
 
+def test_nobody_is_told_to_install_into_augments_own_interpreter() -> None:
+    assert "Augment's own" in preflight.way_to_modules(sys.executable)
+    assert "install" not in preflight.way_to_modules(sys.executable)
+    assert "install it there" in preflight.way_to_modules("/project/.venv/bin/python")
+
+
+def test_a_syntax_error_is_told_and_stops_nothing(project: Project, root: Path) -> None:
+    (root / "shop" / "__init__.py").write_text("def broken(:\n")
+    (problem,) = preflight.check_imports(project)
+    assert str(problem).startswith("shop does not import (SyntaxError: ")
+    assert not problem.lacks_module
+
+
+def test_a_package_that_lacks_a_module_does_not_stop_the_rest(project: Project, root: Path) -> None:
+    (root / "release").mkdir()
+    (root / "release" / "__init__.py").write_text("print('[\"noise\"]')\nimport surely_not_installed\n")
+    (problem,) = preflight.check_imports(replace(project, packages=("release", "shop")))
+    assert (problem.package, problem.lacks_module) == ("release", True)
+
+
+def test_a_module_beside_packages_may_be_a_script_and_is_not_run(project: Project, root: Path) -> None:
+    (root / "deploy.py").write_text("open('deployed', 'w').close()\nimport surely_not_installed\n")
+    assert preflight.check_imports(replace(project, packages=("deploy", "shop"))) == []
+    assert not (root / "deployed").exists()
+
+
 def test_a_package_that_wants_its_application_set_up_first_is_no_error(project: Project, root: Path) -> None:
     (root / "shop" / "__init__.py").write_text("raise RuntimeError('configure me first')\n")
-    preflight.check_imports(project)
+    assert preflight.check_imports(project) == []
 
 
 def test_an_interpreter_that_is_not_there_is_named(project: Project) -> None:

@@ -1,0 +1,392 @@
+"""One project through everything that ``compatibility.py`` tries, and what happened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from compatibility_cases import Case
+from environments import user_environ
+from fidelity import as_augment_says, merge, run_command, run_plain
+from harness import passed_in, plain_environ, variation
+from real_projects import Prepared, prepare
+from selection_edits import Edit, edits_of
+from watched import Service
+
+EDITS = 4
+"""So many functions are broken one after the other until a test notices."""
+VERDICT_S = 180.0
+FIRST_LOOK_S = 1200.0
+STOP_S = 60.0
+VARIED_RERUNS = 3
+ASKED_FOR = ("tests/augment/", ".augment/", "logs/")
+CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".augment")
+_TROUBLE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b")
+
+Words = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a project is tried."""
+
+    cache: Path
+    minute_s: float
+    seed: int
+    logs: Path | None = None
+
+
+@dataclass
+class Saved:
+    """A save that broke a function. ``seconds`` until the first failing verdict, and until it passed when mended."""
+
+    what: str
+    failing: int
+    seconds: float | None = None
+    mended: float | None = None
+
+
+@dataclass
+class Happened:
+    """What happened to one project. ``wrong`` has everything that should not have."""
+
+    release: str
+    files: int = 0
+    tests: int = 0
+    pytest: dict[str, int] = field(default_factory=dict)
+    pytest_s: float = 0.0
+    augment: dict[str, int] = field(default_factory=dict)
+    augment_s: float = 0.0
+    doctor: int = 0
+    doctor_says: list[str] = field(default_factory=list)
+    unsteady: list[str] = field(default_factory=list)
+    ready_s: float = 0.0
+    first_look_s: float = 0.0
+    saves: list[Saved] = field(default_factory=list)
+    kept_watching: int = 0
+    generated: str = ""
+    kept: int = 0
+    kept_files: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    faults: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    memory_mb: int = 0
+    stop_code: int | None = None
+    stop_s: float = 0.0
+    kept_passed: int = 0
+    flaky: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_json(cls, row: Mapping[str, Any]) -> Happened:
+        """What ``asdict`` gave."""
+        return cls(**{**row, "saves": [Saved(**one) for one in row["saves"]]})
+
+
+def try_case(case: Case, options: Options) -> Happened:
+    """Everything, in the order in which a new user would come to it."""
+    project = as_delivered(case, options.cache)
+    print(f"{case.subject.release} in {project.root}", file=sys.stderr, flush=True)
+    found = Happened(case.subject.release)
+    doctor(project, found)
+    plain = beside_pytest(project, found)
+    before = fingerprint(project.root)
+    found.files = len(before)
+    watch(project, plain, found, options)
+    generate(project, found, options)
+    judge_kept(project, found)
+    found.wrong += [f"{what} {file}" for file, what in differences(before, fingerprint(project.root)).items()]
+    return found
+
+
+def as_delivered(case: Case, cache: Path) -> Prepared:
+    """The project as its release has it, whatever an earlier run left."""
+    project = prepare(case.subject, cache)
+    pristine = project.root.parent.parent / "pristine"
+    if not pristine.exists():
+        shutil.copytree(project.root, pristine, symlinks=True)
+    shutil.rmtree(project.root)
+    shutil.copytree(pristine, project.root, symlinks=True)
+    return project
+
+
+# ------------------------------------------------------------------------------ without the service
+
+
+def doctor(project: Prepared, found: Happened) -> None:
+    """``augment doctor``: what it says of the project, and of nothing else."""
+    command = [sys.executable, "-m", "augment", "doctor", str(project.root), "--python", str(project.python), "--json"]
+    done = subprocess.run(
+        command, env=user_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    found.doctor = done.returncode
+    if done.returncode not in (0, 1):
+        found.wrong.append(f"doctor ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+        return
+    about_project = ("project", "pytest", "imports", "syntax", "tests", "settings", "folder")
+    checks = [check for check in json.loads(done.stdout)["checks"] if check["name"] in about_project]
+    found.doctor_says = [f"{c['name']}: {c['status']}: {c['detail']}" for c in checks if c["status"] != "OK"]
+
+
+def beside_pytest(project: Prepared, found: Happened) -> Words:
+    """``augment test --all`` and plain pytest, test by test; what plain pytest says of the tests that are steady."""
+    plain = run_plain(project)
+    ours = run_command(project, os.cpu_count() or 1)
+    found.tests, found.pytest_s, found.augment_s = len(plain.words), round(plain.seconds, 1), round(ours.seconds, 1)
+    found.pytest, found.augment = dict(Counter(plain.words.values())), dict(Counter(ours.words.values()))
+    differing = told_otherwise(plain.words, ours.words)
+    if differing:  # a test that plain pytest decides once so and once so is nobody's mistake
+        told = merge([plain.words, run_plain(project).words])
+        found.unsteady = sorted(nodeid for nodeid, words in told.items() if len(words) > 1)
+        differing = {nodeid: words for nodeid, words in differing.items() if nodeid not in found.unsteady}
+    found.wrong += [f"test --all: {text}" for text in listed(differing)]
+    if not found.unsteady and plain.exit_code != ours.exit_code:
+        found.wrong.append(f"test --all ended with {ours.exit_code}, pytest with {plain.exit_code}")
+    return {nodeid: word for nodeid, word in plain.words.items() if nodeid not in found.unsteady}
+
+
+def told_otherwise(plain: Words, ours: Words) -> dict[str, tuple[str, str]]:
+    """Node id -> what pytest says and what Augment says, where these differ."""
+    both = {nodeid: (plain.get(nodeid, "absent"), ours.get(nodeid, "absent")) for nodeid in {**plain, **ours}}
+    return {nodeid: (said, got) for nodeid, (said, got) in both.items() if as_augment_says(said) != got}
+
+
+def listed(differing: Mapping[str, tuple[str, str]], most: int = 5) -> list[str]:
+    """The first few differences in words."""
+    said = [f"{nodeid}: pytest {plain}, Augment {ours}" for nodeid, (plain, ours) in differing.items()]
+    return [*said[:most], *([f"and {len(said) - most} more"] if len(said) > most else [])]
+
+
+# ------------------------------------------------------------------------------ with the service
+
+
+def watch(project: Prepared, plain: Words, found: Happened, options: Options) -> None:
+    """Launch, first verdicts, saves, a minute of generation, stop."""
+    logs = options.logs / project.subject.name if options.logs else Path(tempfile.mkdtemp(prefix="augment-logs-"))
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    flags = ("--no-model", "--python", str(project.python), "--resource-threshold", "1")
+    with Service(project.root, *flags, logs=logs) as service:
+        found.ready_s = round(time.monotonic() - began, 1)
+        tests = service.first_look(FIRST_LOOK_S)
+        found.first_look_s = round(time.monotonic() - began, 1)
+        if not project.subject.args:  # the service runs everything, also where the comparison is bounded
+            found.wrong += [f"first look: {text}" for text in listed(told_otherwise(plain, outcomes(tests, plain)))]
+        break_functions(project, service, plain, found, options.seed)
+        time.sleep(options.minute_s)
+        gather(service, found)
+        stop(service, project, found)
+    found.wrong += trouble_in(logs)
+
+
+def outcomes(tests: Iterable[Mapping[str, Any]], plain: Words) -> Words:
+    """The newest verdicts of the project's own tests; what was written meanwhile is not the project's."""
+    told = {test["nodeid"]: test["outcome"] for test in tests}
+    return {nodeid: word for nodeid, word in told.items() if nodeid in plain or not nodeid.startswith("tests/augment/")}
+
+
+def break_functions(project: Prepared, service: Service, plain: Words, found: Happened, seed: int) -> None:
+    """Save broken functions, each mended again, until a test notices; every save is told as plain pytest tells it."""
+    for edit in functions_of(project.root, seed):
+        saved = one_save(project, service, edit, plain, found)
+        found.saves.append(saved)
+        if saved.failing:
+            return
+
+
+def functions_of(root: Path, seed: int) -> list[Edit]:
+    """The first few seeded mutations that are in functions."""
+    edits = (edit for edit in edits_of(root, 40, seed) if edit.kind == "function")
+    return list(edits)[:EDITS]
+
+
+def one_save(project: Prepared, service: Service, edit: Edit, plain: Words, found: Happened) -> Saved:
+    """Break, see the verdicts, compare, mend, see that all is as it was."""
+    file = project.root / edit.file
+    original = file.read_bytes()
+    saved = Saved(f"{edit.file} {edit.what}", 0)
+    try:
+        before, began = service.events(), time.monotonic()
+        file.write_text(edit.text, encoding="utf-8")
+        broke = service.wait_for(lambda name, data: fails(name, data, plain) or settled(name, data), before, VERDICT_S)
+        if broke is None:
+            found.wrong.append(f"no word on the save {saved.what} within {VERDICT_S:g} s")
+        elif broke[1] == "verdict":
+            saved.seconds = round(broke[0] - began, 2)
+            service.wait_for(settled, before, VERDICT_S)
+        truth = run_plain(project).words
+        ours = outcomes(service.get("tests"), truth)
+        asked = {nodeid: word for nodeid, word in truth.items() if nodeid in plain and "::" in nodeid}
+        saved.failing = sum(word in ("failed", "error") and plain[nodeid] != word for nodeid, word in asked.items())
+        ours = {nodeid: word for nodeid, word in ours.items() if nodeid in asked}
+        found.wrong += [f"after {saved.what}: {text}" for text in listed(told_otherwise(asked, ours))]
+    finally:
+        before, began = service.events(), time.monotonic()
+        file.write_bytes(original)
+    mended = service.wait_for(settled, before, VERDICT_S)
+    saved.mended = round(mended[0] - began, 2) if mended else None
+    now = {nodeid: word for nodeid, word in outcomes(service.get("tests"), plain).items() if nodeid in plain}
+    if not project.subject.args:
+        found.wrong += [f"when mended: {text}" for text in listed(told_otherwise(plain, now))]
+    return saved
+
+
+def fails(name: str, data: Mapping[str, Any], plain: Words) -> bool:
+    """Whether an event is the failing verdict of a test that passes as delivered."""
+    broken = name == "verdict" and data["lane"] == "fast" and data["outcome"] in ("failed", "error")
+    return broken and plain.get(data["nodeid"]) in ("passed", "xpassed")
+
+
+def settled(name: str, data: Mapping[str, Any]) -> bool:
+    """Whether an event says that the service is through with a save."""
+    return name == "activity" and data["part"] == "service" and data["text"].endswith("watching")
+
+
+def gather(service: Service, found: Happened) -> None:
+    """What a while of generation came to."""
+    admissions = service.get("admissions")
+    written = [one for one in admissions if one["state"] == "kept"]
+    found.kept_watching = found.kept = len(written)
+    found.kept_files = sorted({one["file"] for one in written})
+    found.findings = [one["title"] for one in service.get("findings")]
+    found.faults = sum(test["outcome"] == "fault" for test in service.get("tests"))
+    found.rejected = {one["gate"]: one["count"] for one in service.get("rejections")}
+    found.memory_mb = round(sum(memory_of(process) for process in service.processes()) / 2**20)
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Its memory with its part of what it shares, in bytes; 0 where it has ended."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def stop(service: Service, project: Prepared, found: Happened) -> None:
+    """Stop as Ctrl-C does; nothing may be left."""
+    family = service.processes()
+    began = time.monotonic()
+    found.stop_code = service.stop(STOP_S)
+    found.stop_s = round(time.monotonic() - began, 1)
+    if found.stop_code != 0:
+        found.wrong.append(f"a stop ended with {found.stop_code}")
+    _, alive = psutil.wait_procs(family, 10)
+    found.wrong += [f"left running: {' '.join(name_of(process))}" for process in alive]
+
+
+def name_of(process: psutil.Process) -> list[str]:
+    """What a process was started as."""
+    try:
+        return process.cmdline()[:4]
+    except psutil.Error:
+        return ["ended meanwhile"]
+
+
+def trouble_in(logs: Path) -> list[str]:
+    """The lines of the log files that tell of errors of Augment's own."""
+    found = []
+    for path in sorted(path for path in logs.rglob("*") if path.is_file() and path.suffix in (".log", ".txt")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        found += [f"{path.name}: {text.strip()[:300]}" for text in lines if _TROUBLE.search(text)]
+    return found[:10]
+
+
+# ------------------------------------------------------------------------------ afterwards
+
+
+def generate(project: Prepared, found: Happened, options: Options) -> None:
+    """``augment generate`` for the file that was saved last: a minute that nothing else shares."""
+    if not found.saves:
+        return
+    file = found.saves[-1].what.partition(" ")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "augment", "generate", str(project.root), file, "--no-model"]
+        command += ["--budget", str(options.minute_s), "--python", str(project.python), "--json", str(out)]
+        done = subprocess.run(
+            command, env=user_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0 or not out.exists():
+            found.wrong.append(f"generate {file} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
+            return
+        report = json.loads(out.read_text(encoding="utf-8"))
+    found.generated = file
+    written = [one for one in report["admitted"] if one["state"] == "kept"]
+    found.kept += len(written)
+    found.kept_files = sorted({*found.kept_files, *(one["file"] for one in written)})
+    found.findings += [one["title"] for one in report["findings"] if one["title"] not in found.findings]
+    found.rejected = dict(Counter(found.rejected) + Counter(report["rejected"]))
+
+
+def judge_kept(project: Prepared, found: Happened) -> None:
+    """Plain pytest, in the project's own environment, on what was kept: as it stands, and varied."""
+    files = [file for file in found.kept_files if (project.root / file).exists()]
+    if not files:
+        return
+    code, said = pytest(project, files)
+    if code != 0:
+        found.wrong.append(f"plain pytest on what was kept ended with {code}: {said.strip()[-600:]}")
+    printed = pytest(project, ["--collect-only", *files])[1]
+    nodeids = [text.strip() for text in printed.splitlines() if re.match(r"\S+\.py::", text)]
+    with tempfile.TemporaryDirectory() as folder:
+        runs = []
+        for seed in range(VARIED_RERUNS):
+            order, environ = variation(nodeids, seed)
+            names, report = Path(folder, "tests.txt"), Path(folder, f"{seed}.xml")
+            names.write_text("\n".join(order) + "\n", encoding="utf-8")
+            pytest(project, [f"@{names}", f"--junitxml={report}"], environ)
+            runs.append(passed_in(report) if report.exists() else set())
+    always = set.intersection(*runs)
+    found.kept_passed = len(always)
+    found.flaky = sorted(set.union(*runs) - always)
+    if len(always) != len(nodeids):
+        found.wrong.append(f"{len(nodeids) - len(always)} of {len(nodeids)} kept tests did not pass every varied rerun")
+
+
+def pytest(project: Prepared, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """A process of plain pytest; its exit status and what it printed."""
+    done = subprocess.run(
+        [str(project.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=project.root,
+        env={**plain_environ(), **(environ or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def fingerprint(root: Path) -> dict[str, str]:
+    """Every file of a folder -> a hash of it; caches of tools are left out."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        file = path.relative_to(root).as_posix()
+        if path.is_file() and not path.is_symlink() and not any(part in CACHES for part in Path(file).parts):
+            found[file] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """File -> what became of it, without what Augment was asked to write."""
+    found = {}
+    for file in sorted({*before, *after}):
+        if file.startswith(ASKED_FOR) or file == "TASKS.md" or before.get(file) == after.get(file):
+            continue
+        found[file] = "added" if file not in before else "removed" if file not in after else "changed"
+    return found
