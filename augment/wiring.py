@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
+from augment.cluster import ModelNeed
 from augment.config import GeneratorSettings, ModelSettings
 from augment.generation import GenerationSettings
 from augment.seams import Limits
-from augment.serve import EngineSpec, locate_model
+from augment.serve import EngineSpec, find_model, locate_model
 from augment.service import ControlPolicy, FlakinessPolicy, LivingPolicy
 
 CHARACTERS_PER_TOKEN = 4
@@ -32,6 +33,13 @@ def engine_spec(model: ModelSettings) -> EngineSpec | None:
         max_queued=model.max_queued,
         num_gpus=model.num_gpus,
     )
+
+
+def model_need(spec: EngineSpec | None) -> ModelNeed | None:
+    """What a node must have for the model; None where nothing is loaded."""
+    if spec is None or spec.engine == "openai":
+        return None
+    return ModelNeed(spec.model, find_model(spec.path or spec.model).memory_bytes, spec.num_gpus)
 
 
 def _remote(model: ModelSettings) -> EngineSpec:
