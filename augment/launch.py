@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from augment.actors.logs import start_logging
-from augment.cluster import Connection, connect, disconnect, find_address
+from augment.cluster import Connection, check_cluster, connect, disconnect, find_address
 from augment.commands.running import run_app
 from augment.config import LoadedSettings, Settings, load_settings
 from augment.records import Project
@@ -37,6 +37,7 @@ from augment.wiring import (
     flakiness_policy,
     generation_settings,
     living_policy,
+    model_need,
     suite_limits,
 )
 
@@ -100,7 +101,7 @@ class Launch:
         from augment.actors.naming import namespace_of
 
         namespace = namespace_of(self._root)
-        self._connection = connect(address or "local", namespace)
+        self._connection = connect(address or "local", namespace, need=model_need(spec))
         how = "embedded" if self._connection.embedded else "attached"
         say(f"Ray is up ({how}, {self._connection.address}); starting the actors ...")
         self._start_parts(namespace, spec, url, warming)
@@ -297,6 +298,7 @@ def main(
     check_folder(root)
     check_not_running(root)
     check_port(service.host, service.port)
+    check_cluster(service.address)
     interpreter = find_interpreter(root, service.python)
     ensure_overlay(probe_interpreter(interpreter))
     found = discover_project(project, interpreter)

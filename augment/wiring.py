@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
+from augment.cluster import ModelNeed
 from augment.config import GeneratorSettings, ModelSettings
 from augment.errors import ModelError
 from augment.generation import GenerationSettings
 from augment.seams import Limits
-from augment.serve import EngineSpec, detect_hardware, locate_files
+from augment.serve import EngineSpec, detect_hardware, find_model, locate_files
 from augment.serve.choice import AUTO, Choice, choose_engine
 from augment.serve.extras import installed_engines, missing_line, missing_modules
 from augment.service import ControlPolicy, FlakinessPolicy, LivingPolicy
@@ -63,6 +64,13 @@ def engine_spec(model: ModelSettings) -> EngineSpec | None:
         num_gpus=choice.num_gpus,
         python=model.engine_python,
     )
+
+
+def model_need(spec: EngineSpec | None) -> ModelNeed | None:
+    """What a node must have for the model; None where nothing is loaded."""
+    if spec is None or spec.engine == "openai":
+        return None
+    return ModelNeed(spec.model, find_model(spec.path or spec.model).memory_bytes, spec.num_gpus)
 
 
 def _remote(model: ModelSettings) -> EngineSpec:

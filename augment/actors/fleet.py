@@ -76,6 +76,10 @@ class FleetSpec:
     """Where kept tests lie, and whether stale ones are ever re-pinned unasked."""
 
 
+OWN_ERRORS = "augment.errors."
+"""How the text of Augment's own errors begins when Ray tells of an actor that ended with one."""
+
+
 class Fleet:
     """The actors of one launch."""
 
@@ -163,9 +167,10 @@ class Fleet:
         try:
             ray.get(self._actors[part].pid.remote(), timeout=timeout_s)
         except ray.exceptions.RayError as error:
-            raise ClusterError(
-                f"the {part} actor does not start: {cause_of(error)}; see {self._spec.log_dir}"
-            ) from error
+            cause = cause_of(error)
+            if cause.startswith(OWN_ERRORS):  # what a person can mend, said by the actor itself
+                raise ClusterError(cause.partition(": ")[2]) from error
+            raise ClusterError(f"the {part} actor does not start: {cause}; see {self._spec.log_dir}") from error
 
 
 def _wait(references: Sequence[Any], timeout_s: float) -> None:

@@ -34,6 +34,7 @@ from augment.records import (
 )
 from augment.seams import Event
 from augment.service import state_folder
+from augment.service.preflight import check_visible
 
 CALL_TIMEOUT_S = 60.0
 """Longer than a restart of the actor takes; past it the caller is told instead of hanging."""
@@ -49,6 +50,7 @@ class ReporterActor(Shell):
     """
 
     def __init__(self, root: str, log_dir: str, log_level: str) -> None:
+        check_visible(Path(root))
         start_logging(Path(log_dir), REPORTER, log_level)
         from augment.store import Reporter, Store  # here: its clients need no database
 

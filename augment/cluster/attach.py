@@ -6,21 +6,27 @@ import contextlib
 import logging
 import os
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from augment.cluster.preflight import (
+    ModelNeed,
+    check_room,
+    check_versions,
+    look_at,
+    node_here,
+    own_addresses,
+    own_versions,
+)
+from augment.cluster.reach import check_reachable
 from augment.errors import ClusterError
+from augment.loopback import is_loopback
 
 log = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 3.0
-"""Ray itself waits up to two minutes for a dead address, so it is asked for its cluster's id first."""
-
-CLUSTER_ID_METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 
 WORKER_NICENESS = "0"
 """Ray's default of 15 would starve verdicts behind any build. What nobody waits for steps back by itself: the writer of
@@ -57,55 +63,28 @@ def find_address(explicit: str | None, environ: Mapping[str, str] | None = None)
     return running
 
 
-def check_reachable(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-    """Raise ClusterError unless a Ray cluster answers at ``host:port`` within ``timeout_s``."""
-    if address.startswith("ray://"):
-        raise ClusterError(
-            f"{address}: the Ray client protocol is not supported; give the address that `ray status` shows, HOST:6379"
-        )
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise ClusterError(f"{address!r} is no Ray address: expected HOST:PORT, such as 127.0.0.1:6379")
-    deadline = time.monotonic() + timeout_s
-    try:
-        socket.create_connection((host, int(port)), timeout=timeout_s).close()
-        trouble = _cluster_trouble(address, deadline - time.monotonic())
-    except (OSError, OverflowError) as error:  # OverflowError: a port above 65535
-        trouble = getattr(error, "strerror", None) or str(error)
-    if trouble:
-        raise ClusterError(
-            f"no Ray cluster answers at {address} ({trouble}): "
-            "check the address with `ray status`, or leave --address out to start an embedded Ray"
-        )
-
-
-def _cluster_trouble(address: str, timeout_s: float) -> str:
-    """Why what listens at ``address`` is no Ray; "" where it is one. Another program's port takes connections too."""
-    if os.environ.get("RAY_USE_TLS", "0") == "1":
-        return ""  # only Ray itself has the certificates to ask with
-    import grpc
-
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
-        try:
-            channel.unary_unary(CLUSTER_ID_METHOD)(b"", timeout=max(timeout_s, 0.1))
-        except grpc.RpcError as error:
-            # A cluster that asks for a token is one: what it says to ours is for the attaching itself to find out.
-            if error.code() not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-                return "something else than Ray listens there"
-    return ""
-
-
-def connect(address: str | None, namespace: str, environ: Mapping[str, str] | None = None) -> Connection:
+def connect(
+    address: str | None, namespace: str, environ: Mapping[str, str] | None = None, need: ModelNeed | None = None
+) -> Connection:
     """Attach to the cluster that :func:`find_address` names, or start an embedded Ray bound to loopback.
 
-    Raises ClusterError with one clear line when the cluster cannot be joined.
+    Raises ClusterError with one clear line, within about five seconds, when the cluster cannot be joined or has no room
+    for the model's ``need``.
     """
     found = find_address(address, environ)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if found is None:
         return _start_embedded(namespace)
-    check_reachable(found)
-    return _attach(found, namespace)
+    return _attach(found, namespace, need)
+
+
+def check_cluster(address: str | None, environ: Mapping[str, str] | None = None) -> None:
+    """Raise ClusterError when the cluster that :func:`connect` would attach to is not there or refuses our token.
+
+    Quick, as Ray is not imported for it: to be asked before anything that takes time.
+    """
+    if (found := find_address(address, environ)) is not None:
+        check_reachable(found)
 
 
 def disconnect(connection: Connection) -> None:
@@ -136,14 +115,46 @@ def _start_embedded(namespace: str) -> Connection:
     return _connection(context, embedded=True)
 
 
-def _attach(address: str, namespace: str) -> Connection:
+def _attach(address: str, namespace: str, need: ModelNeed | None) -> Connection:
+    if check_reachable(address):
+        os.environ["RAY_AUTH_MODE"] = "token"  # with an address given, Ray never sends its token unasked
+    if _on_loopback_alone(address):
+        # Ray would look for the cluster at this machine's other address, for two minutes.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    # What is pickled on one minor version of Python is read on another patch of it; Ray would ask for the same patch.
+    os.environ.setdefault("RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL", "minor")
     import ray
 
+    cluster = look_at(address)
+    check_versions(cluster, own_versions())
+    here = node_here(cluster, own_addresses())
+    check_room(cluster, need)
+    # Of several nodes on one machine Ray would take any, or the head. A loopback address it takes for another one.
+    node: dict[str, Any] = {} if is_loopback(here) else {"_node_ip_address": here}
     try:
-        context = ray.init(address=address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, SystemExit) as error:  # SystemExit is how Ray reports a dead GCS
-        raise ClusterError(f"cannot join the Ray cluster at {address}: {error}") from error
+        context = ray.init(
+            address=address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR, **node
+        )
+    # SystemExit is how Ray reports a dead GCS.
+    except (ConnectionError, RuntimeError, ray.exceptions.RayError, SystemExit) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterError(f"cannot join the Ray cluster at {address}: {reason}") from error
     return _connection(context, embedded=False)
+
+
+def _on_loopback_alone(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    return is_loopback(host) and not any(
+        _takes(other, int(port)) for other in own_addresses() if not is_loopback(other)
+    )
+
+
+def _takes(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _connection(context: object, *, embedded: bool) -> Connection:

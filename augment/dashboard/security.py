@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from augment.loopback import is_loopback
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Gradio's pages need inline and evaluated script. What this policy secures is that nothing leaves the machine:
@@ -22,17 +23,6 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address (``[::1]`` with or without brackets) can only mean this machine."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:

@@ -10,9 +10,10 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
-from augment.dashboard.security import Guard, is_loopback
+from augment.dashboard.security import Guard
 from augment.dashboard.stream import Broadcaster
 from augment.errors import AugmentError
+from augment.loopback import is_loopback
 
 _START_S = 20.0
 _GRACE_S = 1

@@ -146,6 +146,15 @@ def check_folder(root: Path) -> None:
         )
 
 
+def check_visible(root: Path) -> None:
+    """Raise ProjectError when the project is not there. Said by an actor: where it runs may see other files."""
+    if not root.is_dir():
+        raise ProjectError(
+            f"the project's folder {root} is not there for the actors of the Ray node on {socket.gethostname()}: "
+            "start Ray where the folder is, in the same container or with the same mounts, or launch where Ray sees it"
+        )
+
+
 def check_imports(project: Project) -> list[ImportProblem]:
     """The top-level packages that have a syntax error or lack a module in the project's interpreter.
 

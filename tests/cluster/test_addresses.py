@@ -10,7 +10,8 @@ import pytest
 from running import free_port
 
 from augment.actors.naming import PROTOCOL_VERSION, actor_name, namespace_of
-from augment.cluster.attach import check_reachable, find_address
+from augment.cluster.attach import find_address
+from augment.cluster.reach import check_reachable
 from augment.errors import ClusterError
 
 
