@@ -90,7 +90,7 @@ class NodeExecutorActor(Shell):
         return self._replica.received
 
     def run(self, batch: Batch) -> Iterator[Verdict | BatchResult]:
-        """Run ``batch`` in a copy of its revision, which was sent before: yields each verdict, and last the result."""
+        """Run ``batch`` on its revision, which was sent before: yields each verdict, and last the result."""
         local = self._replica.localise(batch)
         for item in streamed(lambda told: self._executor.run(local, told)):
             yield item

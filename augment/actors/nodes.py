@@ -14,6 +14,7 @@ from augment.actors.base import cause_of
 from augment.actors.naming import GOVERNOR, actor_options, executor_part, find_actor
 from augment.actors.node_executor import NodeExecutorActor, NodeWork, fitness_of
 from augment.cluster.placement import NodeSeen, Roster, Seat
+from augment.errors import AugmentError
 from augment.service import GovernorState
 from augment.service.installed import Installed
 from augment.shipping import Fitness, Received, unfit
@@ -66,14 +67,17 @@ class NodeKeeper:
         while not self._stopping.is_set():
             try:
                 self.look()
-            except ray.exceptions.RayError as error:
+            except (ray.exceptions.RayError, AugmentError, ValueError) as error:  # ValueError: the governor is away
                 log.warning("the nodes could not be looked at: %s", cause_of(error))
             self._stopping.wait(LOOK_EVERY_S)
 
     def look(self) -> None:
         """One look at the cluster."""
         governor = find_actor(GOVERNOR, self._work.namespace)
-        new, gone = self._roster.look([NodeSeen.of(node) for node in _listed()])
+        nodes = [NodeSeen.of(node) for node in _listed()]
+        new, gone = self._roster.look(nodes)
+        alive = {node.id for node in nodes if node.alive}
+        self._refused = {name: said for name, said in self._refused.items() if name in alive}
         for address in dict.fromkeys(seat.node.address for seat in gone):
             log.warning("node %s has gone: what ran there runs again elsewhere", address)
         self._drop(gone, governor)
@@ -106,13 +110,14 @@ class NodeKeeper:
             if seat.slot not in self._asked:
                 continue
             reference, deadline = self._asked[seat.slot]
-            if ray.wait([reference], timeout=0)[0]:
-                why = _answer(reference, here)
-            elif time.monotonic() > deadline:
-                why = f"its executor did not answer within {ANSWER_S:.0f} s"
-            else:
+            why = _answer(reference, here)
+            if why is None and time.monotonic() < deadline:
+                if ray.wait([reference], timeout=0)[0]:  # it is being started again
+                    self._asked[seat.slot] = (self._actors[seat.slot].about.remote(), deadline)
                 continue
             self._asked.pop(seat.slot, None)
+            if why is None:
+                why = f"its executor did not answer within {ANSWER_S:.0f} s"
             if why:
                 self._refuse(seat, why, governor)
             elif seat.slot in self._actors:
@@ -171,10 +176,14 @@ def _listed() -> list[dict[str, Any]]:
     return found
 
 
-def _answer(reference: Any, here: Fitness) -> str:
-    """Why the node cannot be used, '' where it can."""
+def _answer(reference: Any, here: Fitness) -> str | None:
+    """Why the node cannot be used, '' where it can, None while that is not known."""
+    if not ray.wait([reference], timeout=0)[0]:
+        return None
     try:
         return unfit(here, ray.get(reference))
+    except ray.exceptions.ActorUnavailableError:
+        return None
     except ray.exceptions.RayError as error:
         return cause_of(getattr(error, "cause", None) or error)
 

@@ -306,7 +306,10 @@ class RayExecutor:
 
     def _executor(self, slot: int) -> Any:
         if slot not in self._executors:  # a handle stays good when the actor is restarted
-            self._executors[slot] = find_actor(executor_part(slot), self._namespace)
+            try:
+                self._executors[slot] = find_actor(executor_part(slot), self._namespace)
+            except ValueError as error:  # its node has gone since the lease was given
+                raise ray.exceptions.RayError(f"there is no executor {slot} any more") from error
         return self._executors[slot]
 
 

@@ -109,7 +109,7 @@ class Replica:
             self._received = replace(had, blobs=had.blobs + len(blobs), bytes=had.bytes + size)
 
     def localise(self, work: W) -> W:
-        """``work`` for this node: its revision is made here, and a private copy of that is what tests run in.
+        """``work`` for this node, where exactly its revision is the project: what an earlier batch left is gone.
 
         Raises :class:`RevisionGoneError` where the revision, or a blob of it, is not here (any more).
         """
@@ -119,8 +119,7 @@ class Replica:
         if manifest is None:
             raise RevisionGoneError(f"the revision {revision or '(none)'} is not on this node")
         self._tree.sync(_FromBlobs(self._cache, manifest), manifest.snapshot, {})
-        local = replace(work, root=str(self.root), snapshot=manifest.snapshot)
-        return replace(local, private=True) if isinstance(local, Batch) else local
+        return replace(work, root=str(self.root), snapshot=manifest.snapshot)
 
     def close(self) -> None:
         """Remove what is this process's own, and the rest where no other process uses it. Idempotent."""

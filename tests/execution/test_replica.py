@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from execution_support import snapshot
 
 from augment.cluster.shipping import BlobSource, Sender
 from augment.errors import ProjectError
-from augment.execution import Replica
+from augment.execution import LocalExecutor, Replica
 from augment.execution.blobs import IN_USE_S, BlobCache, BlobMissingError
 from augment.records import Snapshot, content_hash
 from augment.seams import Batch, MutationOrder
@@ -69,7 +70,7 @@ def test_a_revision_arrives_whole_and_the_next_one_as_what_differs(project: Path
     sender.send(first)
     made = line.replica.localise(batch(first, project))
     assert files(Path(made.root)) == FILES
-    assert made.private
+    assert not made.private
     assert made.snapshot == first
     assert os.access(Path(made.root) / "run.sh", os.X_OK)
     assert not os.access(Path(made.root) / "thing.py", os.X_OK)
@@ -195,3 +196,38 @@ def test_the_last_process_takes_everything_with_it_and_the_next_clears_up_after_
     other.rmdir()
     replica.close()
     assert not home.parent.exists()
+
+
+def test_tests_run_on_the_replica_as_in_the_project(tmp_path: Path) -> None:
+    root = tmp_path / "there" / "project"
+    root.mkdir(parents=True)
+    (root / "thing.py").write_text("def twice(x):\n    return 2 * x\n")
+    (root / "data.txt").write_text("21")
+    (root / "test_thing.py").write_text(
+        "import pathlib, thing\n"
+        "def test_twice(): assert thing.twice(int(pathlib.Path('data.txt').read_text())) == 42\n"
+        "def test_wrong(): assert thing.twice(1) == 3\n"
+        "def test_writes(): open('junk', 'w').close(); assert not pathlib.Path('.git').exists()\n"
+    )
+    revision = snapshot(root)
+    replica = Replica(tmp_path / "node" / "v1", root.name, 2**20)
+    Sender(BlobSource(root), replica).send(revision)
+    shutil.rmtree(root)  # nothing may be read from there any more
+    executor = LocalExecutor(1, cache_dir=tmp_path / "cache", scratch_dir=replica.scratch)
+    try:
+        result = executor.run(replica.localise(batch(revision, root)))
+        assert (replica.root / "junk").exists()
+        assert set(files(Path(replica.localise(batch(revision, root)).root))) == set(revision.files)
+    finally:
+        executor.close()
+        replica.close()
+    assert {verdict.nodeid: verdict.outcome.value for verdict in result.verdicts} == {
+        "test_thing.py::test_twice": "passed",
+        "test_thing.py::test_wrong": "failed",
+        "test_thing.py::test_writes": "passed",
+    }, result.output
+    assert set(result.coverage.possible) == {"thing.py"}
+    assert set(result.coverage.tests["test_thing.py::test_twice"]) == {"thing.py"}
+    assert result.coverage.reads["test_thing.py::test_twice"] == {"data.txt"}
+    assert not root.exists()
+    assert not (tmp_path / "node").exists()
