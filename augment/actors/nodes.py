@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import ray
@@ -86,11 +86,12 @@ class NodeKeeper:
                 self._seat(seat, first=number == 0)
         here = fitness_of(self._work, self._installed)
         if self._here is not None and here != self._here:  # packages were installed here: is it the same there?
-            self._ask(seat.slot for seat in self._roster.seats)
+            ray.get([governor.lose.remote(seat.slot) for seat in self._roster.seats], timeout=ASK_S)
         self._here = here
         self._answers(governor, here)
         state: GovernorState = ray.get(governor.state.remote(), timeout=ASK_S)
-        self._ask(slot for slot in state.lost if slot in self._actors)
+        # A governor that was started again knows of none.
+        self._ask(slot for slot in self._actors if slot in state.lost or slot not in state.elsewhere)
         self._say(state)
 
     def _seat(self, seat: Seat, *, first: bool) -> None:
@@ -99,7 +100,8 @@ class NodeKeeper:
         self._actors[seat.slot] = actor_class.options(**options).remote(seat.slot, self._work, first)
         self._ask([seat.slot])
 
-    def _ask(self, slots: Any) -> None:
+    def _ask(self, slots: Iterable[int]) -> None:
+        """Ask these executors what their node is like, unless they have been asked."""
         for slot in slots:
             if slot not in self._asked:
                 self._asked[slot] = (self._actors[slot].about.remote(), time.monotonic() + ANSWER_S)

@@ -44,11 +44,11 @@ def status(
     minutes = (time.time() - running.started_at) / 60
     typer.echo(f"Augment runs on {project.resolve()} (pid {running.pid}, for {minutes:.0f} min): {running.url}")
     typer.echo(f"model: {health.get('model')} {health.get('model_name', '')}".rstrip())
-    for line in [*_nodes_told(health.get("nodes", ())), *_told(summary)]:
+    for line in [*nodes_told(health.get("nodes", ())), *_told(summary)]:
         typer.echo(line)
 
 
-def _nodes_told(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
+def nodes_told(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
     """The other nodes of the cluster, one a line, and why one is not used."""
     lines = []
     for node in nodes:

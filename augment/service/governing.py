@@ -49,8 +49,9 @@ class Lease:
 class GovernorState:
     """What the governor allows now, for the dashboard. ``reason`` says what holds work back ('' when nothing does).
 
-    ``batches`` counts the leases that each slot has had, ``lost`` are slots whose executor is not there now, and
-    ``unfit`` says of nodes why the user's own tests are not sent there. ``own_slots`` is how many slots those may use.
+    ``batches`` counts the leases that each slot has had, ``elsewhere`` are the slots of other nodes, ``lost`` those of
+    them whose executor is not there now, and ``unfit`` says of nodes why the user's own tests are not sent there.
+    ``own_slots`` is how many slots those may use.
     """
 
     slots: int
@@ -58,6 +59,7 @@ class GovernorState:
     leases: tuple[Lease, ...]
     reason: str
     batches: Mapping[int, int] = field(default_factory=dict)
+    elsewhere: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
     unfit: Mapping[str, str] = field(default_factory=dict)
     own_slots: int = 0
@@ -175,6 +177,7 @@ class Governor:
                 tuple(self._leases.values()),
                 self._reason,
                 dict(self._batches),
+                frozenset(slot for slot, node in self._nodes.items() if node),
                 frozenset(self._lost),
                 dict(self._unfit),
                 len(self._suited(Where.OWN)),
