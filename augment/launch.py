@@ -203,6 +203,7 @@ class Launch:
     def _fleet_spec(self, namespace: str, node_id: str, model: str | None) -> FleetSpec:
         from augment.actors.fleet import FleetSpec
 
+        assert self._connection is not None
         wanted = self._settings.generator
         return FleetSpec(
             project=self._project,
@@ -228,6 +229,9 @@ class Launch:
             flakiness=flakiness_policy(wanted),
             controls=control_policy(wanted),
             living=living_policy(wanted),
+            other_nodes=not self._connection.embedded and self._settings.service.nodes == "auto",
+            per_node=wanted.max_concurrent,
+            cache_bytes=self._settings.service.node_cache_mb * 2**20,
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),

@@ -66,7 +66,7 @@ class Watched:
             self._executor,
             self._reporter,
             Sources(state / "sources"),
-            parallel=2,
+            parallel=lambda: 2,
             on_edit=self._watch.saved,
         )
         self._test()

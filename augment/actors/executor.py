@@ -53,14 +53,14 @@ class ExecutorActor(Shell):
 
     def run(self, batch: Batch) -> Iterator[Verdict | BatchResult]:
         """Run ``batch``: yields each verdict as its test ends, and last the result."""
-        for item in _streamed(lambda told: self._executor.run(batch, told)):
+        for item in streamed(lambda told: self._executor.run(batch, told)):
             yield item
             if isinstance(item, BatchResult):
                 log.info("%s: %d tests in %.2f s", batch.id, len(item.verdicts), item.seconds)
 
     def mutate(self, order: MutationOrder) -> Iterator[MutantVerdict | MutationResult]:
         """Try the mutants of ``order``: yields what became of each, and last the result."""
-        for item in _streamed(lambda told: self._executor.mutate(order, told)):
+        for item in streamed(lambda told: self._executor.mutate(order, told)):
             yield item
             if isinstance(item, MutationResult):
                 log.info("%s: %d mutants in %.2f s", order.id, len(item.verdicts), item.seconds)
@@ -76,7 +76,7 @@ class ExecutorActor(Shell):
         self._executor.close()
 
 
-def _streamed(work: Callable[[Callable[[Any], None]], Any]) -> Iterator[Any]:
+def streamed(work: Callable[[Callable[[Any], None]], Any]) -> Iterator[Any]:
     """What ``work`` tells while it is done in a thread of its own, and last what it returns. Raises what it raises."""
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with ThreadPoolExecutor(1) as pool:

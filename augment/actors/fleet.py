@@ -24,6 +24,8 @@ from augment.actors.naming import (
     actor_options,
     executor_part,
 )
+from augment.actors.node_executor import NodeWork
+from augment.actors.nodes import NodeKeeper
 from augment.actors.reporter import REPORTER_RETRIES, ReporterActor, ReporterClient
 from augment.actors.resource_monitor import ResourceMonitorActor
 from augment.actors.service import ServiceActor
@@ -74,6 +76,12 @@ class FleetSpec:
     """How many deselected tests run as controls; None runs none."""
     living: LivingPolicy | None = None
     """Where kept tests lie, and whether stale ones are ever re-pinned unasked."""
+    other_nodes: bool = False
+    """Whether batches may run on other nodes of the cluster."""
+    per_node: int | None = None
+    """Batches at once on one other node; None goes by its CPUs."""
+    cache_bytes: int = 2 << 30
+    """What another node may keep of the project's revisions."""
 
 
 OWN_ERRORS = "augment.errors."
@@ -86,6 +94,7 @@ class Fleet:
     def __init__(self, spec: FleetSpec) -> None:
         self._spec = spec
         self._actors: dict[str, Any] = {}
+        self._nodes: NodeKeeper | None = None
 
     def start(self) -> ReporterClient:
         """Make all actors; returns when the reporter answers. Raises ClusterError when it does not."""
@@ -106,7 +115,6 @@ class Fleet:
             spec.project,
             spec.namespace,
             spec.limits,
-            spec.slots,
             *logs,
             spec.retries,
             spec.flakiness,
@@ -128,7 +136,26 @@ class Fleet:
             max_concurrency=2,
         )
         self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs)
+        reporter.set_health(nodes=[])
+        if spec.other_nodes:
+            self._use_other_nodes(reporter)
         return reporter
+
+    def _use_other_nodes(self, reporter: ReporterClient) -> None:
+        spec = self._spec
+        work = NodeWork(
+            spec.project,
+            spec.namespace,
+            spec.sandbox,
+            spec.confine_own_tests,
+            spec.warm_bytes,
+            spec.cache_bytes,
+            spec.log_level,
+        )
+        self._nodes = NodeKeeper(
+            work, spec.node_id, spec.slots, spec.per_node, lambda told: reporter.set_health(nodes=told)
+        )
+        self._nodes.start()
 
     def await_ready(self) -> None:
         """Wait until every actor answers. Raises ClusterError naming the one that does not."""
@@ -148,6 +175,8 @@ class Fleet:
 
     def stop(self) -> None:
         """Stop the work, then make what is pending durable, then end the processes. At most about five seconds."""
+        if self._nodes is not None:
+            self._actors |= self._nodes.stop()
         if MONITOR in self._actors:
             ray.kill(self._actors.pop(MONITOR), no_restart=True)
         parts = [self._actors[name] for name in (WATCHER, GENERATOR, SERVICE) if name in self._actors]

@@ -33,6 +33,15 @@ def start_logging(folder: Path, part: str, level: str = "INFO") -> None:
         handler = RotatingFileHandler(folder / f"{part}.log", maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
     except OSError as error:
         raise AugmentError(f"cannot write logs to {folder}: {error.strerror}; choose another with --log-dir") from error
+    _send(handler, part, level)
+
+
+def log_to_stderr(part: str, level: str = "INFO") -> None:
+    """Send this process's log events to its standard error, which Ray keeps with the logs of the node."""
+    _send(logging.StreamHandler(), part, level)
+
+
+def _send(handler: logging.Handler, part: str, level: str) -> None:
     handler.setFormatter(_OneLine(FORMAT, defaults={"part": part}))
     logger = logging.getLogger("augment")
     logger.handlers[:] = [handler]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from augment.actors.base import cause_of
 from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
+from augment.cluster.shipping import BlobSource, Sender
 from augment.errors import AugmentError
 from augment.records import Fault, FaultKind, Lane, Outcome, Snapshot, Verdict, new_id
 from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, MutationResult, VerdictSink
-from augment.service import Lease
+from augment.service import GovernorState, Lease, Where
+from augment.service.second_look import MOST_REFUTED, SecondLook, refuted, together
+from augment.shipping import Needs, Parcel, RevisionGoneError
 
 log = logging.getLogger("augment.pool")
 
@@ -34,12 +39,21 @@ LINGER_S = 1.0
 """How long a reservation outlives its batch. The next gate's batch mostly follows at once, and Ray needs up to a second
 to place a new reservation after one was given back."""
 
+SEND_TIMEOUT_S = 120.0
+"""For one piece of a revision to reach another node."""
+WIDTH_GOOD_S = 5.0
+"""How long the number of slots is taken to be what it was: nodes come and go in minutes."""
+
 
 class CpuReservation:
-    """One Ray CPU, held while batches run, so that a shared cluster sees what Augment uses."""
+    """One Ray CPU, held while batches run, so that a shared cluster sees what Augment uses.
 
-    def __init__(self, name: str) -> None:
+    ``node`` is the address of the node that it is taken from, '' the one that this process is on.
+    """
+
+    def __init__(self, name: str, node: str = "") -> None:
         self._name = name
+        self._node = node
         self._group: PlacementGroup | None = None
         self._users = 0
         self._released_at = 0.0
@@ -77,7 +91,9 @@ class CpuReservation:
         with self._lock:
             if self._group is None and self._users:
                 # Ray wants names to be unique, and forgets one only some time after its group was given back.
-                self._group = placement_group([{"CPU": 1}], name=new_id(self._name))
+                place = f"node:{self._node}" if self._node else _own_place()
+                if place is not None:
+                    self._group = placement_group([{"CPU": 1, place: 0.001}], name=new_id(self._name))
             return self._group
 
     def _let_go(self) -> None:
@@ -88,6 +104,15 @@ class CpuReservation:
             remove_placement_group(group)
 
 
+@functools.cache
+def _own_place() -> str | None:
+    """What stands for this process's node among Ray's resources; None where it offers Ray no CPU to reserve."""
+    own, listing = ray.get_runtime_context().get_node_id(), cast("Any", ray.nodes)
+    amounts: Mapping[str, float] = next((node["Resources"] for node in listing() if node["NodeID"] == own), {})
+    places = [name for name in amounts if name.startswith("node:") and not name.startswith("node:__")]
+    return places[0] if places and amounts.get("CPU", 0) >= 1 else None
+
+
 class RayExecutor:
     """:class:`augment.seams.Executor` over the actors of the pool. Thread-safe."""
 
@@ -96,55 +121,113 @@ class RayExecutor:
         self._holder = holder
         self._governor: Any = None
         self._executors: dict[int, Any] = {}
+        self._senders: dict[int, Sender] = {}
+        self._refuted: dict[str, set[str]] = {}
+        self._width = (0, 0.0)
         self._reservations: dict[int, CpuReservation] = {}
         self._running: dict[str, int | None] = {}
         self._cancelled: set[str] = set()
         self._lock = threading.Lock()
 
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
-        """Run ``batch`` on an executor that may be used; on another when it dies, a limited number of times."""
+        """Run ``batch`` on an executor that may be used; on another when it dies, a limited number of times.
+
+        What another node does not see pass of the user's own tests runs again in the project.
+        """
+        told = on_verdict or (lambda _verdict: None)
+        where = _where(batch)
+        look = SecondLook(batch, told)
+
+        def sink(lease: Lease) -> VerdictSink:
+            return look.told if lease.node and where is Where.OWN else told
+
+        lease, first = self._run(batch, where, sink)
+        again = look.again(first) if lease is not None and lease.node and where is Where.OWN else None
+        if lease is None or again is None:
+            return first
+        _, second = self._run(again, Where.HOME, lambda _lease: told)
+        self._judge(lease.node, refuted(first, second))
+        return together(first, second)
+
+    def _run(
+        self, batch: Batch, where: Where, sink: Callable[[Lease], VerdictSink]
+    ) -> tuple[Lease | None, BatchResult]:
+        """The result of a batch, and where it was run."""
         reported: set[str] = set()
 
-        def report(verdict: Verdict) -> None:
-            reported.add(verdict.nodeid)
-            if on_verdict is not None:
-                on_verdict(verdict)
+        def on(lease: Lease) -> BatchResult:
+            told = sink(lease)
 
-        found = self._anywhere(batch, lambda slot: self._stream(slot, batch, BatchResult, report), batch.avoid)
+            def report(verdict: Verdict) -> None:
+                reported.add(verdict.nodeid)
+                told(verdict)
+
+            return self._stream(lease, batch, BatchResult, report)
+
+        found = self._anywhere(batch, on, where, batch.avoid)
         if isinstance(found, Fault):
-            return _unrun(batch, found, reported)
-        slot, result = found
-        return replace(result, executor=executor_part(slot))
+            return None, _unrun(batch, found, reported)
+        lease, result = found
+        return lease, replace(result, executor=executor_part(lease.slot))
+
+    def _judge(self, node: str, nodeids: Collection[str]) -> None:
+        """Take note of tests that pass here and not there; a node of which there are several gets no more of them."""
+        for nodeid in nodeids:
+            log.warning("%s passes here and not on node %s", nodeid, node)
+        seen = self._refuted.setdefault(node, set())
+        seen.update(nodeids)
+        if len(seen) >= MOST_REFUTED:
+            why = f"your own tests are not sent there: {min(seen)} and {len(seen) - 1} more pass here and not there"
+            self._find_governor().declare_unfit.remote(node, why)
+
+    def width(self) -> int:
+        """How many batches of the user's own tests may run side by side."""
+        width, at = self._width
+        if not width or time.monotonic() - at > WIDTH_GOOD_S:
+            state: GovernorState = ray.get(self._find_governor().state.remote())
+            width = max(1, state.own_slots)
+            self._width = (width, time.monotonic())
+        return width
 
     def mutate(self, order: MutationOrder, on_outcome: MutantSink | None = None) -> MutationResult:
         """Try the mutants of ``order`` on an executor that may be used; on another when it dies."""
         told = on_outcome or (lambda _verdict: None)
-        found = self._anywhere(order, lambda slot: self._stream(slot, order, MutationResult, told))
+        found = self._anywhere(order, lambda lease: self._stream(lease, order, MutationResult, told), Where.ANYWHERE)
         return MutationResult(order.id, fault=found) if isinstance(found, Fault) else found[1]
 
-    def _anywhere(self, work: Work, do: Callable[[int], T], avoid: str = "") -> tuple[int, T] | Fault:
-        """Do ``work`` on the slot of a lease, and tell which that was; a fault when it was done nowhere."""
+    def _anywhere(self, work: Work, do: Callable[[Lease], T], where: Where, avoid: str = "") -> tuple[Lease, T] | Fault:
+        """Do ``work`` under a lease, and tell which that was; a fault when it was done nowhere."""
         with self._lock:
             self._running[work.id] = None
         try:
             for attempt in range(1, MAX_TRIES + 1):
-                lease = self._lease(work, avoid)
+                # The last try is beside the project: its node is not lost unless all is.
+                lease = self._lease(work, avoid, where if attempt < MAX_TRIES else Where.HOME)
                 if lease is None:
                     return Fault(FaultKind.SUPERSEDED, "cancelled before it began")
                 try:
-                    return lease.slot, self._run_on(lease, work, do)
+                    return lease, self._run_on(lease, work, do)
+                # First, as an error of another process is of the class of its cause too.
                 except ray.exceptions.RayError as error:
-                    cause = getattr(error, "cause", None)
-                    if isinstance(cause, AugmentError):  # what a person can mend, said by the executor itself
-                        raise cause from error
-                    log.warning(
-                        "executor %d was lost under %s (try %d): %s", lease.slot, work.id, attempt, cause_of(error)
-                    )
+                    self._lost(lease, work, error, attempt)
+                except RevisionGoneError as gone:
+                    return Fault(FaultKind.SUPERSEDED, str(gone))
             return Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row")
         finally:
             with self._lock:
                 self._running.pop(work.id, None)
                 self._cancelled.discard(work.id)
+
+    def _lost(self, lease: Lease, work: Work, error: ray.exceptions.RayError, attempt: int) -> None:
+        """Take note that ``work`` was not done. Raises what a person can mend, as the project's own node says it."""
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, AugmentError) and not lease.node:
+            raise cause from error
+        log.warning("executor %d was lost under %s (try %d): %s", lease.slot, work.id, attempt, cause_of(error))
+        with self._lock:
+            self._senders.pop(lease.slot, None)  # what it holds is not known any more
+        if lease.node and not isinstance(cause, RevisionGoneError):
+            ray.get(self._find_governor().lose.remote(lease.slot))
 
     def cancel(self, batch_id: str) -> None:
         """End a batch early."""
@@ -161,39 +244,42 @@ class RayExecutor:
         for batch_id in list(self._running):
             self.cancel(batch_id)
 
-    def _lease(self, work: Work, avoid: str) -> Lease | None:
+    def _lease(self, work: Work, avoid: str, where: Where) -> Lease | None:
         """Wait for a lease; None once the work is cancelled."""
         while True:
             with self._lock:
                 if work.id in self._cancelled:
                     return None
-            asked = self._find_governor().acquire.remote(work.lane, self._holder, 1.0, slot_of(avoid))
+            asked = self._find_governor().acquire.remote(work.lane, self._holder, 1.0, slot_of(avoid), where)
             lease: Lease | None = ray.get(asked)
             if lease is not None:
                 return lease
 
-    def _run_on(self, lease: Lease, work: Work, do: Callable[[int], T]) -> T:
-        reservation = self._reservations.setdefault(lease.slot, CpuReservation(f"{work.lane.value} lane batch"))
+    def _run_on(self, lease: Lease, work: Work, do: Callable[[Lease], T]) -> T:
+        name = f"{work.lane.value} lane batch"
+        reservation = self._reservations.setdefault(lease.slot, CpuReservation(name, lease.node))
         stopping = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(lease, stopping), daemon=True)
         renewer.start()
         try:
             # A verdict never waits for Ray's bookkeeping: its slot is reserved by the governor anyway.
             with reservation.hold(wait=work.lane is not Lane.FAST):
-                return do(lease.slot)
+                return do(lease)
         finally:
             stopping.set()
             self._find_governor().release.remote(lease.id)
 
-    def _stream(self, slot: int, work: Work, result: type[T], sink: Callable[[Any], None]) -> T:
+    def _stream(self, lease: Lease, work: Work, result: type[T], sink: Callable[[Any], None]) -> T:
         """Have an executor do ``work``; what it tells before its result goes to ``sink``."""
-        executor = self._executor(slot)
+        executor = self._executor(lease.slot)
+        if lease.node and work.snapshot is not None:
+            self._sender(lease.slot, work).send(work.snapshot)
         with self._lock:
-            self._running[work.id] = slot
+            self._running[work.id] = lease.slot
             cancelled = work.id in self._cancelled
         method = executor.run if isinstance(work, Batch) else executor.mutate
         options = {"num_returns": "streaming", "name": f"{work.lane.value}: {work.id}"}
-        items = method.options(**options).remote(_light(work) if isinstance(work, Batch) else work)
+        items = method.options(**options).remote(_light(work, lease.node))
         if cancelled:
             executor.cancel.remote(work.id)
         for reference in items:
@@ -202,6 +288,12 @@ class RayExecutor:
                 return item
             sink(item)
         raise ray.exceptions.RayError("the executor ended its stream without a result")
+
+    def _sender(self, slot: int, work: Work) -> Sender:
+        with self._lock:
+            if slot not in self._senders:
+                self._senders[slot] = Sender(BlobSource(Path(work.root)), _Elsewhere(self._executor(slot)))
+            return self._senders[slot]
 
     def _renew(self, lease: Lease, stopping: threading.Event) -> None:
         while not stopping.wait(RENEW_S):
@@ -214,15 +306,44 @@ class RayExecutor:
 
     def _executor(self, slot: int) -> Any:
         if slot not in self._executors:  # a handle stays good when the actor is restarted
-            self._executors[slot] = find_actor(executor_part(slot), self._namespace)
+            try:
+                self._executors[slot] = find_actor(executor_part(slot), self._namespace)
+            except ValueError as error:  # its node has gone since the lease was given
+                raise ray.exceptions.RayError(f"there is no executor {slot} any more") from error
         return self._executors[slot]
 
 
-def _light(batch: Batch) -> Batch:
-    """The batch without what its executor does not need: only a private copy is made from the list of files."""
-    if batch.private or batch.snapshot is None:
-        return batch
-    return replace(batch, snapshot=Snapshot(batch.snapshot.revision, {}))
+class _Elsewhere:
+    """An executor on another node, as a revision is sent to it."""
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+
+    def offer(self, parcel: Parcel) -> Needs:
+        needs: Needs = ray.get(self._executor.offer.remote(parcel), timeout=SEND_TIMEOUT_S)
+        return needs
+
+    def take(self, blobs: Mapping[str, bytes]) -> None:
+        ray.get(self._executor.take.remote(blobs), timeout=SEND_TIMEOUT_S)
+
+
+def _where(batch: Batch) -> Where:
+    """Where the batch may run: what needs the project itself, or a folder of this machine, stays here."""
+    if batch.temp_folder or batch.snapshot is None:
+        return Where.HOME
+    if batch.private:
+        return Where.ANYWHERE
+    return Where.OWN if batch.lane is Lane.FAST and batch.trusted else Where.HOME
+
+
+def _light(work: Work, node: str) -> Work:
+    """The work without what its executor does not need: a private copy alone is made from the list of files, and
+    another node has that list already.
+    """
+    here = isinstance(work, Batch) and not work.private
+    if work.snapshot is None or not (here or node):
+        return work
+    return replace(work, snapshot=Snapshot(work.snapshot.revision, {}))
 
 
 def _unrun(batch: Batch, fault: Fault, reported: Collection[str] = ()) -> BatchResult:

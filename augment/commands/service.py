@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,8 +44,21 @@ def status(
     minutes = (time.time() - running.started_at) / 60
     typer.echo(f"Augment runs on {project.resolve()} (pid {running.pid}, for {minutes:.0f} min): {running.url}")
     typer.echo(f"model: {health.get('model')} {health.get('model_name', '')}".rstrip())
-    for line in _told(summary):
+    for line in [*nodes_told(health.get("nodes", ())), *_told(summary)]:
         typer.echo(line)
+
+
+def nodes_told(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The other nodes of the cluster, one a line, and why one is not used."""
+    lines = []
+    for node in nodes:
+        if node["state"] == "refused":
+            lines.append(f"node {node['address']}: not used: {node['detail']}")
+            continue
+        said = f"{len(node['executors'])} executors, {node['batches']} batches, {node['files']} files received"
+        more = f"; {node['detail']}" if node["detail"] else ""
+        lines.append(f"node {node['address']}: {node['state']}, {said}{more}")
+    return lines
 
 
 def _told(summary: Mapping[str, Any]) -> list[str]:

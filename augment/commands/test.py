@@ -156,7 +156,10 @@ def _execute(project: Project, wanted: list[str], settings: GeneratorSettings, r
         report = Report(Run(new_id("run"), Lane.FAST, reason, revision, began))
         root = Path(project.root)
         suites = Suites(
-            root, at_once, lambda: recall_durations(root).to_json(), lambda durations: keep_durations(root, durations)
+            root,
+            lambda: at_once,
+            lambda: recall_durations(root).to_json(),
+            lambda durations: keep_durations(root, durations),
         )
         batches = suites.cut(whole, list_files(root))
         if len(batches) > 1:

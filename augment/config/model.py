@@ -109,7 +109,7 @@ class GeneratorSettings(_Section):
         default=None,
         ge=1,
         le=1024,
-        description="Test batches that may run at once; null decides by the number of cores.",
+        description="Test batches that may run at once on one node; null decides by the number of cores.",
         json_schema_extra=_unit("batches"),
     )
     max_prompt_tokens: int = Field(
@@ -318,6 +318,20 @@ class ServiceSettings(_Section):
             "Ray cluster to attach to (`host:port` or `auto`); null uses `RAY_ADDRESS`, else a running local one, "
             "else starts one."
         ),
+    )
+    nodes: Literal["auto", "own"] = Field(
+        default="auto",
+        description=(
+            "Where tests run on a cluster: `auto` on its other nodes too, to which revisions are sent, `own` only on "
+            "the node that Augment was started on."
+        ),
+    )
+    node_cache_mb: int = Field(
+        default=2048,
+        ge=16,
+        le=1048576,
+        description="Disk space in the temporary folder of another node for the files of revisions.",
+        json_schema_extra=_unit("MiB"),
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Interface that the dashboard listens on.")
     port: int = Field(

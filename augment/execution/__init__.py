@@ -14,6 +14,7 @@ from augment.execution.mutation import (
     sample_mutants,
 )
 from augment.execution.overlay import download_overlay, ensure_overlay, overlay_gives
+from augment.execution.replica import Replica
 from augment.execution.sandbox import Sandbox, SandboxMode, Tier, find_sandbox, require_sandbox
 from augment.execution.split import split_batch
 from augment.execution.suite import SuiteHistory, share_out
@@ -23,6 +24,7 @@ __all__ = [
     "InterpreterInfo",
     "LocalExecutor",
     "Operator",
+    "Replica",
     "Sandbox",
     "SandboxMode",
     "Score",

@@ -26,9 +26,10 @@ from augment.execution.overlay import ensure_overlay
 from augment.execution.sandbox import Confinements, SandboxMode
 from augment.execution.shapes import CoverageBuilder, ShapeMemory
 from augment.execution.source import Runner, RunnerKind, RunnerSource
-from augment.execution.workspace import RevisionGoneError, Workspaces
+from augment.execution.workspace import ProjectFiles, Workspaces
 from augment.records import Fault, FaultKind, Lane
 from augment.seams import Batch, BatchResult, MutantSink, MutationOrder, MutationResult, VerdictSink
+from augment.shipping import RevisionGoneError
 
 _VERDICT_OUTPUT = 64 * 1024
 """Characters kept of one test's output."""
@@ -193,7 +194,7 @@ class LocalExecutor:
             raise ProjectError(f"The batch {batch.id} asks for a private copy and names no revision.")
         with self._workspaces.borrow(batch.root) as workspace:
             try:
-                workspace.sync(Path(batch.root), batch.snapshot, batch.files)
+                workspace.sync(ProjectFiles(Path(batch.root)), batch.snapshot, batch.files)
                 workspace.touched = not self._confinements.confines(trusted=batch.trusted)
                 return self._run_in(batch, str(workspace.folder.absolute()), ticket, on_verdict, began)
             except RevisionGoneError as gone:
@@ -221,7 +222,7 @@ class LocalExecutor:
         assert batch.snapshot is not None
         with self._workspaces.borrow(batch.root) as workspace:
             try:
-                workspace.sync(Path(batch.root), batch.snapshot, batch.files)
+                workspace.sync(ProjectFiles(Path(batch.root)), batch.snapshot, batch.files)
             except RevisionGoneError as gone:
                 return Fault(FaultKind.SUPERSEDED, str(gone))
             cwd = str(workspace.folder.absolute())

@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import psutil
 
 from augment.errors import ProjectError
 from augment.records import Snapshot, content_hash
+from augment.shipping import RevisionGoneError
 
 _Mark = tuple[int, int, int, int, int]
 """Size, modification and change time, inode and mode: a test cannot set the change time back."""
@@ -24,8 +26,30 @@ _Mark = tuple[int, int, int, int, int]
 _READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
-class RevisionGoneError(Exception):
-    """The project no longer holds the bytes of the revision asked for; the text names the file."""
+class Files(Protocol):
+    """Where the bytes of a revision come from."""
+
+    def read(self, path: str, content: str) -> tuple[bytes, int]:
+        """The file's bytes, which have this content hash, and its mode. Raises RevisionGoneError without them."""
+
+
+class ProjectFiles:
+    """The project itself, which may have changed since the revision."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str, content: str) -> tuple[bytes, int]:
+        """See :class:`Files`."""
+        source = self._root / path
+        try:
+            data = source.read_bytes()
+            mode = stat.S_IMODE(source.stat().st_mode)
+        except OSError as error:
+            raise RevisionGoneError(f"{path} is gone from the project") from error
+        if content_hash(data) != content:
+            raise RevisionGoneError(f"{path} has changed since")
+        return data, mode
 
 
 class Workspace:
@@ -38,11 +62,11 @@ class Workspace:
         self._laid: set[str] = set()
         self._held: dict[str, tuple[str, _Mark]] = {}
 
-    def sync(self, project_root: Path, snapshot: Snapshot, laid_over: Mapping[str, str]) -> None:
+    def sync(self, files: Files, snapshot: Snapshot, laid_over: Mapping[str, str]) -> None:
         """Make the folder exactly ``snapshot`` with ``laid_over`` (path -> text) on top.
 
         Only what differs is written; whatever else is found there is removed. Raises :class:`RevisionGoneError` when
-        a file of the project has other bytes by now, and :class:`ProjectError` when the folder cannot be written.
+        ``files`` has other bytes by now, and :class:`ProjectError` when the folder cannot be written.
         """
         try:
             if not self.folder.exists():  # or somebody has deleted it meanwhile
@@ -58,7 +82,7 @@ class Workspace:
             for path, content in snapshot.files.items():
                 if path not in laid_over and self._held.get(path, ("",))[0] != content:
                     self._held.pop(path, None)
-                    self._copy(project_root, path, content)
+                    self._copy(files, path, content)
             for path, text in laid_over.items():
                 self._held.pop(path, None)
                 self._write(path, text.encode())
@@ -104,15 +128,8 @@ class Workspace:
         held = self._held.get(path)
         return held is not None and held[1] == _mark(entry.stat(follow_symlinks=False))
 
-    def _copy(self, project_root: Path, path: str, content: str) -> None:
-        source = project_root / path
-        try:
-            data = source.read_bytes()
-            mode = stat.S_IMODE(source.stat().st_mode)
-        except OSError as error:
-            raise RevisionGoneError(f"{path} is gone from the project") from error
-        if content_hash(data) != content:
-            raise RevisionGoneError(f"{path} has changed since")
+    def _copy(self, files: Files, path: str, content: str) -> None:
+        data, mode = files.read(path, content)
         target = self._target(path)
         target.write_bytes(data)
         target.chmod(mode | stat.S_IWUSR | _READABLE)

@@ -3,7 +3,7 @@
 from augment.service.behaviour import UNCHANGED, BehaviourWatch
 from augment.service.controls import ControlPolicy, Controls
 from augment.service.coordinating import SUITE, TESTED, TESTED_REVISION, UNSETTLED, Coordinator, Notebook
-from augment.service.governing import Governor, GovernorState, Lease
+from augment.service.governing import Governor, GovernorState, Lease, Where
 from augment.service.idle import IdleLoop, Ranked
 from augment.service.living import Living, LivingPolicy
 from augment.service.outcomes import Outcomes
@@ -42,6 +42,7 @@ __all__ = [
     "ResourceMonitor",
     "Sources",
     "Watcher",
+    "Where",
     "Writer",
     "Wrote",
     "state_folder",

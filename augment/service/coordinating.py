@@ -98,7 +98,7 @@ class Coordinator:
         sources: Sources,
         *,
         limits: Limits | None = None,
-        parallel: int = 1,
+        parallel: Callable[[], int] = lambda: 1,
         retries: int = RETRIES,
         clock: Callable[[], float] = time.time,
         on_tested: OnTested = lambda _changes, _snapshot, _known: None,

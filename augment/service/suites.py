@@ -21,10 +21,12 @@ _DISTURBED = (FaultKind.TIMEOUT, FaultKind.CRASH)
 
 
 class Suites:
-    """Cuts what is to run. ``recall`` gives what ``remember`` was last given, which is JSON-ready; else anything."""
+    """Cuts what is to run into at most ``parallel()`` batches. ``recall`` gives what ``remember`` was last given, which
+    is JSON-ready; else anything.
+    """
 
     def __init__(
-        self, root: Path, parallel: int, recall: Callable[[], object], remember: Callable[[object], None]
+        self, root: Path, parallel: Callable[[], int], recall: Callable[[], object], remember: Callable[[object], None]
     ) -> None:
         self._root = root
         self._parallel = parallel
@@ -36,12 +38,13 @@ class Suites:
     def cut(self, whole: Batch, files: Iterable[str]) -> list[Batch]:
         """The batches that together run ``whole``; ``files`` are those of the project."""
         history = SuiteHistory.from_json(self._recall())
-        if self._parallel == 1 or history.alone:
+        parallel = 1 if history.alone else self._parallel()
+        if parallel == 1:
             batches = [whole]
         elif whole.nodeids:
-            batches = self._cut_chosen(whole, history)
+            batches = self._cut_chosen(whole, history, parallel)
         else:
-            batches = self._cut_all(whole, history, files)
+            batches = self._cut_all(whole, history, files, parallel)
         self._batches = len(batches)
         return batches
 
@@ -50,18 +53,18 @@ class Suites:
         history = SuiteHistory.from_json(self._recall())
         return sum(history.seconds_of(nodeid) or 0.0 for nodeid in nodeids)
 
-    def _cut_chosen(self, whole: Batch, history: SuiteHistory) -> list[Batch]:
+    def _cut_chosen(self, whole: Batch, history: SuiteHistory, parallel: int) -> list[Batch]:
         known = {nodeid: history.seconds_of(nodeid) for nodeid in whole.nodeids}
         seconds = {nodeid: taken for nodeid, taken in known.items() if taken is not None}
         short = sum(seconds.values()) < SPLIT_FROM_S if len(seconds) == len(known) else len(known) < SPLIT_FROM
         usual = sum(seconds.values()) / len(seconds) if seconds else 1.0
-        return [whole] if short else split_batch(whole, self._parallel, dict.fromkeys(known, usual) | seconds)
+        return [whole] if short else split_batch(whole, parallel, dict.fromkeys(known, usual) | seconds)
 
-    def _cut_all(self, whole: Batch, history: SuiteHistory, files: Iterable[str]) -> list[Batch]:
+    def _cut_all(self, whole: Batch, history: SuiteHistory, files: Iterable[str], parallel: int) -> list[Batch]:
         candidates = [file for file in files if is_test_file(file) or file in history.files]
         sizes = {file: (self._root / file).stat().st_size for file in candidates if (self._root / file).is_file()}
         self._listed = tuple(sizes)
-        shares = share_out(history, sizes, self._parallel)
+        shares = share_out(history, sizes, parallel)
         return [replace(whole, id=new_id("batch"), share=share) for share in shares] if len(shares) > 1 else [whole]
 
     def learn(self, results: Sequence[BatchResult], retried: Sequence[Verdict] = ()) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from augment.analysis import (
     Environment,
     PackageChange,
@@ -11,30 +9,23 @@ from augment.analysis import (
     SourceIndex,
     differences,
     modules_touched,
-    read_environment,
     users_of_modules,
 )
-from augment.errors import ProjectError
-from augment.execution import probe_interpreter
 from augment.records import Project, Snapshot
 from augment.seams import Memory
+from augment.service.installed import Installed
 
 ENVIRONMENT = "environment"
 """Memory key: the environment that the newest complete verdicts were given in."""
 
 
 class Surroundings:
-    """Notices that packages were installed, removed or replaced, or that the interpreter is another one.
-
-    Looking costs one ``stat`` while nothing changes: installing a package changes its folder's time.
-    """
+    """Notices that packages were installed, removed or replaced, or that the interpreter is another one."""
 
     def __init__(self, project: Project, memory: Memory) -> None:
         self._project = project
         self._memory = memory
-        self._folders: tuple[Path, ...] | None = None
-        self._python = ""
-        self._mark: tuple[int, ...] = ()
+        self._installed = Installed(project.interpreter)
         self._seen: Environment | None = None
         self._settled: Environment | None = None
 
@@ -68,24 +59,5 @@ class Surroundings:
         return self._settled
 
     def _look(self) -> Environment:
-        mark = self._marks()
-        if self._seen is None or mark != self._mark:
-            self._seen = read_environment(self._python, self._folders or (), self._seen or self._known())
-            self._mark = mark
+        self._seen = self._installed.look(self._known())
         return self._seen
-
-    def _marks(self) -> tuple[int, ...]:
-        if self._folders is None:
-            try:
-                info = probe_interpreter(self._project.interpreter)
-            except ProjectError:  # the executor says so; without an interpreter there is nothing to compare
-                return ()
-            self._folders = tuple(
-                Path(folder) for folder in dict.fromkeys((info.site, *filter(_holds_packages, info.sys_path)))
-            )
-            self._python = ".".join(str(part) for part in info.version)
-        return tuple(folder.stat().st_mtime_ns for folder in self._folders if folder.exists())
-
-
-def _holds_packages(folder: str) -> bool:
-    return Path(folder).name in ("site-packages", "dist-packages")

@@ -48,3 +48,23 @@ def test_status_before_the_first_verdict(monkeypatch: pytest.MonkeyPatch, tmp_pa
     told = status(monkeypatch, tmp_path, SUMMARY | {"tests": zero, "failing": [], "activities": []})
     assert "tests: none known yet" in told
     assert "more" not in told
+
+
+def test_the_other_nodes_of_a_cluster_are_told_one_a_line() -> None:
+    used = {
+        "address": "10.0.0.2",
+        "state": "ready",
+        "detail": "",
+        "executors": ["executor-2"],
+        "batches": 3,
+        "files": 7,
+    }
+    unfit = {**used, "address": "10.0.0.3", "detail": "your own tests are not sent there: test_a passes here"}
+    refused = {"address": "10.0.0.4", "state": "refused", "detail": "the project's interpreter has other packages"}
+    assert service.nodes_told([used, unfit, refused]) == [
+        "node 10.0.0.2: ready, 1 executors, 3 batches, 7 files received",
+        "node 10.0.0.3: ready, 1 executors, 3 batches, 7 files received; your own tests are not sent there: "
+        "test_a passes here",
+        "node 10.0.0.4: not used: the project's interpreter has other packages",
+    ]
+    assert service.nodes_told([]) == []

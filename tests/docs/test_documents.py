@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.util import find_spec
 from pathlib import Path
 
-import jsonschema
 import pytest
 import typer
 import yaml
@@ -93,15 +90,6 @@ def test_the_licence_is_the_whole_apache_licence() -> None:
     assert "END OF TERMS AND CONDITIONS" in text
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["license"] == "Apache-2.0"
-
-
-def test_the_cluster_file_follows_ray_s_schema() -> None:
-    spec = find_spec("ray")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    schema = Path(spec.submodule_search_locations[0]) / "autoscaler" / "ray-schema.json"
-    cluster = yaml.safe_load((REPOSITORY / "ray_cluster.yaml").read_text(encoding="utf-8"))
-    jsonschema.validate(cluster, json.loads(schema.read_text(encoding="utf-8")))
 
 
 def test_pre_commit_hooks_use_the_tools_of_the_virtual_environment() -> None:

@@ -12,8 +12,9 @@ import pytest
 from execution_support import outcomes, snapshot
 
 from augment.errors import ProjectError
-from augment.execution.workspace import RevisionGoneError, Workspace, Workspaces
+from augment.execution.workspace import ProjectFiles, Workspace, Workspaces
 from augment.records import FaultKind
+from augment.shipping import RevisionGoneError
 
 THING = {"thing.py": "VALUE = 1\n", "data/names.txt": "ada\n", "test_thing.py": "def test_mine(): pass\n"}
 
@@ -85,36 +86,36 @@ def test_a_private_batch_names_its_revision(make_project, run):
 def test_a_sync_writes_only_what_differs(make_project, tmp_path):
     root = make_project(THING)
     workspace = Workspace(tmp_path / "copy")
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     untouched = (workspace.folder / "data/names.txt").stat().st_ino
     (root / "thing.py").write_text("VALUE = 2\n")
     (root / "test_thing.py").unlink()
-    workspace.sync(root, snapshot(root), {"new/test_x.py": "x"})
+    workspace.sync(ProjectFiles(root), snapshot(root), {"new/test_x.py": "x"})
     assert snapshot(workspace.folder).files.keys() == {"thing.py", "data/names.txt", "new/test_x.py"}
     assert (workspace.folder / "thing.py").read_text() == "VALUE = 2\n"
     assert (workspace.folder / "data/names.txt").stat().st_ino == untouched
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     assert not (workspace.folder / "new").exists()
 
 
 def test_a_change_that_hides_its_time_is_undone(make_project, tmp_path):
     root = make_project(THING)
     workspace = Workspace(tmp_path / "copy")
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     copy = workspace.folder / "thing.py"
     found = copy.stat()
     copy.write_text("VALUE = 9\n")
     os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     assert copy.read_text() == "VALUE = 1\n"
 
 
 def test_a_laid_over_file_gives_way_to_the_projects_own_again(make_project, tmp_path):
     root = make_project(THING)
     workspace = Workspace(tmp_path / "copy")
-    workspace.sync(root, snapshot(root), {"thing.py": "VALUE = 5\n"})
+    workspace.sync(ProjectFiles(root), snapshot(root), {"thing.py": "VALUE = 5\n"})
     assert (workspace.folder / "thing.py").read_text() == "VALUE = 5\n"
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     assert (workspace.folder / "thing.py").read_text() == "VALUE = 1\n"
 
 
@@ -137,7 +138,7 @@ def test_copies_of_an_executor_that_was_killed_are_cleared_away(tmp_path):
 def test_a_path_that_leads_out_is_refused(make_project, tmp_path, path):
     root = make_project(THING)
     with pytest.raises(ProjectError, match="leads out"):
-        Workspace(tmp_path / "copy").sync(root, snapshot(root), {path: "x"})
+        Workspace(tmp_path / "copy").sync(ProjectFiles(root), snapshot(root), {path: "x"})
 
 
 def test_a_missing_file_names_itself(make_project, tmp_path):
@@ -145,7 +146,7 @@ def test_a_missing_file_names_itself(make_project, tmp_path):
     old = snapshot(root)
     (root / "thing.py").unlink()
     with pytest.raises(RevisionGoneError, match=r"thing\.py is gone"):
-        Workspace(tmp_path / "copy").sync(root, old, {})
+        Workspace(tmp_path / "copy").sync(ProjectFiles(root), old, {})
 
 
 def test_the_environment_of_a_private_batch_is_an_allow_list(make_project, run, monkeypatch):
@@ -173,26 +174,26 @@ def _files(folder: Path) -> dict[str, str]:
 def test_a_copy_that_nobody_could_write_is_brought_up_to_date_without_a_search(make_project, tmp_path):
     root = make_project(THING)
     workspace = Workspace(tmp_path / "work" / "copy")
-    workspace.sync(root, snapshot(root), {"tests/test_new.py": "first"})
+    workspace.sync(ProjectFiles(root), snapshot(root), {"tests/test_new.py": "first"})
     workspace.touched = False
     (root / "thing.py").write_text("VALUE = 2\n")
     (root / "data/names.txt").unlink()
-    workspace.sync(root, snapshot(root), {"tests/other/test_new.py": "second"})
+    workspace.sync(ProjectFiles(root), snapshot(root), {"tests/other/test_new.py": "second"})
     expected = {"thing.py": "VALUE = 2\n", "test_thing.py": THING["test_thing.py"], "tests/other/test_new.py": "second"}
     assert _files(workspace.folder) == expected
     assert not (workspace.folder / "data").exists()
-    workspace.sync(root, snapshot(root), {"thing.py": "VALUE = 5\n"})
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {"thing.py": "VALUE = 5\n"})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     assert (workspace.folder / "thing.py").read_text() == "VALUE = 2\n"
 
 
 def test_a_copy_that_somebody_deleted_is_made_anew(make_project, tmp_path):
     root = make_project(THING)
     workspace = Workspace(tmp_path / "work" / "copy")
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     workspace.touched = False
     shutil.rmtree(workspace.folder.parent)
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     assert _files(workspace.folder) == THING
 
 
@@ -200,6 +201,6 @@ def test_a_copy_is_readable_for_other_users_behind_a_folder_that_is_shut(make_pr
     root = make_project(THING)
     (root / "thing.py").chmod(0o600)
     workspace = Workspace(tmp_path / "work" / "copy")
-    workspace.sync(root, snapshot(root), {})
+    workspace.sync(ProjectFiles(root), snapshot(root), {})
     assert (workspace.folder / "thing.py").stat().st_mode & 0o777 == 0o644
     assert workspace.folder.parent.stat().st_mode & 0o777 == 0o700

@@ -141,7 +141,7 @@ def test_a_save_is_told_after_its_verdicts(root: Path, project: Project, reporte
     executor = InOrder()
     behaviour = BehaviourWatch(reporter, lambda: Comparison(project, executor))
     sources = Sources(state_folder(root) / "sources")
-    coordinator = Coordinator(project, executor, reporter, sources, parallel=2, on_edit=behaviour.saved)
+    coordinator = Coordinator(project, executor, reporter, sources, parallel=lambda: 2, on_edit=behaviour.saved)
     behaviour.start()
     try:
         coordinator.handle(Snapshots(root).take())

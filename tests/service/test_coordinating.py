@@ -32,7 +32,9 @@ def coordinate(project: Project, reporter: Reporter, root: Path) -> Iterator[Mak
     made: list[Coordinator] = []
 
     def make(executor: Executor) -> Coordinator:
-        made.append(Coordinator(project, executor, reporter, Sources(state_folder(root) / "sources"), parallel=2))
+        made.append(
+            Coordinator(project, executor, reporter, Sources(state_folder(root) / "sources"), parallel=lambda: 2)
+        )
         return made[-1]
 
     yield make

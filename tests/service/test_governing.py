@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from augment.records import Lane, ResourceSample
-from augment.service import Governor
+from augment.service import Governor, Where
 
 
 class Clock:
@@ -119,3 +119,66 @@ def test_a_retry_gets_another_slot_than_the_one_it_avoids_where_there_is_one() -
     only = Governor(1).acquire(Lane.FAST, "service", avoid=0)
     assert only is not None
     assert only.slot == 0
+
+
+def test_slots_on_other_nodes_take_background_work_first_and_verdicts_last() -> None:
+    governor = Governor(2)
+    for slot in (2, 3):
+        governor.offer(slot, "10.0.0.2")
+    leases = [governor.acquire(Lane.WRITE, "generator") for _ in range(2)]
+    assert [(lease.slot, lease.node) for lease in leases if lease] == [(3, "10.0.0.2"), (2, "10.0.0.2")]
+    fast = [governor.acquire(Lane.FAST, "service", where=Where.OWN) for _ in range(2)]
+    assert [(lease.slot, lease.node) for lease in fast if lease] == [(0, ""), (1, "")]
+    assert governor.state().batches == {0: 1, 1: 1, 2: 1, 3: 1}
+
+
+def test_what_needs_the_project_itself_stays_on_its_node() -> None:
+    governor = Governor(2)
+    governor.offer(2, "10.0.0.2")
+    lease = governor.acquire(Lane.IDLE, "service", where=Where.HOME)
+    assert lease is not None
+    assert lease.slot == 1
+    assert governor.acquire(Lane.IDLE, "service", where=Where.HOME) is None
+
+
+def test_a_lost_node_gets_nothing_until_it_is_offered_again() -> None:
+    governor = Governor(1)
+    for slot, node in ((1, "10.0.0.2"), (2, "10.0.0.2"), (3, "10.0.0.3")):
+        governor.offer(slot, node)
+    governor.lose(1)
+    assert governor.state().lost == {1, 2}
+    lease = governor.acquire(Lane.WRITE, "generator")
+    assert lease is not None
+    assert lease.slot == 3
+    assert governor.acquire(Lane.WRITE, "generator") is None
+    governor.offer(1, "10.0.0.2")
+    again = governor.acquire(Lane.WRITE, "generator")
+    assert again is not None
+    assert again.slot == 1
+    governor.lose(0)  # an executor at home comes back by itself
+    assert governor.state().lost == {2}
+
+
+def test_a_withdrawn_slot_is_forgotten_with_its_lease() -> None:
+    governor = Governor(1)
+    governor.offer(1, "10.0.0.2")
+    lease = governor.acquire(Lane.WRITE, "generator")
+    assert lease is not None
+    governor.withdraw(1)
+    assert governor.state().leases == ()
+    assert governor.state().slots == 1
+    assert not governor.renew(lease.id)
+    governor.withdraw(0)
+    assert governor.state().slots == 1
+
+
+def test_the_users_own_tests_are_kept_from_a_node_that_is_unfit_for_them() -> None:
+    governor = Governor(1)
+    governor.offer(1, "10.0.0.2")
+    assert governor.state().own_slots == 2
+    governor.declare_unfit("10.0.0.2", "test_a passes here and not there")
+    assert governor.state().own_slots == 1
+    assert governor.state().unfit == {"10.0.0.2": "test_a passes here and not there"}
+    assert governor.acquire(Lane.FAST, "service", where=Where.OWN) is not None
+    assert governor.acquire(Lane.FAST, "service", where=Where.OWN) is None
+    assert governor.acquire(Lane.WRITE, "generator") is not None

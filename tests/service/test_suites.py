@@ -33,7 +33,7 @@ def kept() -> Kept:
 def suites(tmp_path: Path, kept: Kept) -> Suites:
     for file in FILES:
         (tmp_path / file).write_text("def test_x(): pass\n")
-    return Suites(tmp_path, 2, lambda: kept.data, kept.keep)
+    return Suites(tmp_path, lambda: 2, lambda: kept.data, kept.keep)
 
 
 def whole(*nodeids: str) -> Batch:

@@ -10,9 +10,9 @@ from typing import Any
 from augment.analysis import decode_source
 from augment.execution.mutation.mutants import normalised, unit_around
 from augment.execution.mutation.units import Unit
-from augment.execution.workspace import RevisionGoneError
 from augment.mutants import Mutant, MutantPlace
 from augment.records import Snapshot, content_hash
+from augment.shipping import RevisionGoneError
 
 
 class RevisionTexts:

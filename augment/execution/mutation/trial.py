@@ -10,10 +10,10 @@ from typing import Any
 from augment.execution.mutation.ledger import MutationLedger, outcome_of
 from augment.execution.mutation.mutants import apply_mutant
 from augment.execution.mutation.telling import RevisionTexts, told_mutants
-from augment.execution.workspace import RevisionGoneError
 from augment.mutants import Mutant, MutantOutcome, MutantPlace, MutantVerdict
 from augment.records import Fault, FaultKind, Outcome
 from augment.seams import Batch, BatchResult, Limits, MutantSink, MutationOrder, MutationResult
+from augment.shipping import RevisionGoneError
 
 _FAILED = (Outcome.FAILED, Outcome.ERROR)
 _CLEAN = (Outcome.PASSED, Outcome.XFAILED)

@@ -1,0 +1,197 @@
+"""Keeps executors on the other nodes of a cluster: made where a node comes, taken out of use where one goes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import ray
+
+from augment.actors.base import cause_of
+from augment.actors.naming import GOVERNOR, actor_options, executor_part, find_actor
+from augment.actors.node_executor import NodeExecutorActor, NodeWork, fitness_of
+from augment.cluster.placement import NodeSeen, Roster, Seat
+from augment.errors import AugmentError
+from augment.service import GovernorState
+from augment.service.installed import Installed
+from augment.shipping import Fitness, Received, unfit
+
+log = logging.getLogger("augment.nodes")
+
+LOOK_EVERY_S = 2.0
+ANSWER_S = 60.0
+"""An executor that does not answer within this time, imports and all, is not there."""
+ASK_S = 1.0
+
+Tell = Callable[[list[dict[str, Any]]], None]
+"""Takes what is to be said of the nodes, one JSON-ready entry each."""
+
+
+class NodeKeeper:
+    """Looks at the cluster's nodes every two seconds from a thread of its own.
+
+    Lifecycle: made and ended by launch, in its own process. A node is looked over before it is used: where the
+    project's interpreter is missing or has other packages it is refused, once, in one line. An executor that was lost
+    under a batch is used again when it answers; Ray restarts it a limited number of times.
+    """
+
+    def __init__(self, work: NodeWork, own_node: str, first_slot: int, per_node: int | None, tell: Tell) -> None:
+        self._work = work
+        self._roster = Roster(own_node, first_slot, per_node)
+        self._tell = tell
+        self._installed = Installed(work.project.interpreter)
+        self._here: Fitness | None = None
+        self._actors: dict[int, Any] = {}
+        self._asked: dict[int, tuple[Any, float]] = {}
+        self._received: dict[int, Received] = {}
+        self._refused: dict[str, tuple[str, str]] = {}
+        self._told: list[dict[str, Any]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work_on, name="augment-nodes", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> dict[str, Any]:
+        """Look no more; returns the executors that there are, by part, for launch to close."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(LOOK_EVERY_S + ASK_S)
+        return {executor_part(slot): actor for slot, actor in self._actors.items()}
+
+    def _work_on(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look()
+            except (ray.exceptions.RayError, AugmentError, ValueError) as error:  # ValueError: the governor is away
+                log.warning("the nodes could not be looked at: %s", cause_of(error))
+            self._stopping.wait(LOOK_EVERY_S)
+
+    def look(self) -> None:
+        """One look at the cluster."""
+        governor = find_actor(GOVERNOR, self._work.namespace)
+        nodes = [NodeSeen.of(node) for node in _listed()]
+        new, gone = self._roster.look(nodes)
+        alive = {node.id for node in nodes if node.alive}
+        self._refused = {name: said for name, said in self._refused.items() if name in alive}
+        for address in dict.fromkeys(seat.node.address for seat in gone):
+            log.warning("node %s has gone: what ran there runs again elsewhere", address)
+        self._drop(gone, governor)
+        for seats in _by_node(new):
+            for number, seat in enumerate(seats):
+                self._seat(seat, first=number == 0)
+        here = fitness_of(self._work, self._installed)
+        if self._here is not None and here != self._here:  # packages were installed here: is it the same there?
+            ray.get([governor.lose.remote(seat.slot) for seat in self._roster.seats], timeout=ASK_S)
+        self._here = here
+        self._answers(governor, here)
+        state: GovernorState = ray.get(governor.state.remote(), timeout=ASK_S)
+        # A governor that was started again knows of none.
+        self._ask(slot for slot in self._actors if slot in state.lost or slot not in state.elsewhere)
+        self._say(state)
+
+    def _seat(self, seat: Seat, *, first: bool) -> None:
+        options = actor_options(executor_part(seat.slot), self._work.namespace, seat.node.id, max_task_retries=0)
+        actor_class: Any = NodeExecutorActor
+        self._actors[seat.slot] = actor_class.options(**options).remote(seat.slot, self._work, first)
+        self._ask([seat.slot])
+
+    def _ask(self, slots: Iterable[int]) -> None:
+        """Ask these executors what their node is like, unless they have been asked."""
+        for slot in slots:
+            if slot not in self._asked:
+                self._asked[slot] = (self._actors[slot].about.remote(), time.monotonic() + ANSWER_S)
+
+    def _answers(self, governor: Any, here: Fitness) -> None:
+        """Put the executors to use that have answered; refuse the nodes of those that cannot be used."""
+        for seat in self._roster.seats:
+            if seat.slot not in self._asked:
+                continue
+            reference, deadline = self._asked[seat.slot]
+            why = _answer(reference, here)
+            if why is None and time.monotonic() < deadline:
+                if ray.wait([reference], timeout=0)[0]:  # it is being started again
+                    self._asked[seat.slot] = (self._actors[seat.slot].about.remote(), deadline)
+                continue
+            self._asked.pop(seat.slot, None)
+            if why is None:
+                why = f"its executor did not answer within {ANSWER_S:.0f} s"
+            if why:
+                self._refuse(seat, why, governor)
+            elif seat.slot in self._actors:
+                self._actors[seat.slot].prime.remote()
+                ray.get(governor.offer.remote(seat.slot, seat.node.address), timeout=ASK_S)
+
+    def _refuse(self, seat: Seat, why: str, governor: Any) -> None:
+        if seat.node.id in self._refused:
+            return
+        log.warning("node %s is not used: %s", seat.node.address, why)
+        self._refused[seat.node.id] = (seat.node.address, why)
+        self._drop(self._roster.refuse(seat.node.id), governor)
+
+    def _drop(self, seats: Sequence[Seat], governor: Any) -> None:
+        for seat in seats:
+            self._asked.pop(seat.slot, None)
+            ray.get(governor.withdraw.remote(seat.slot), timeout=ASK_S)
+            if (actor := self._actors.pop(seat.slot, None)) is not None:
+                ray.kill(actor, no_restart=True)
+
+    def _say(self, state: GovernorState) -> None:
+        told = [self._entry(seats, state) for seats in _by_node(self._roster.seats)]
+        told += [{"address": address, "state": "refused", "detail": why} for address, why in self._refused.values()]
+        if told != self._told:
+            self._tell(told)
+            self._told = told
+
+    def _entry(self, seats: Sequence[Seat], state: GovernorState) -> dict[str, Any]:
+        slots = [seat.slot for seat in seats]
+        address = seats[0].node.address
+        waiting = [slot for slot in slots if slot in self._asked]
+        standing = "lost" if state.lost & set(slots) else "starting" if waiting else "ready"
+        if standing == "ready":
+            self._ask_received(slots)
+        received = [self._received.get(slot, Received()) for slot in slots]
+        return {
+            "address": address,
+            "state": standing,
+            "detail": state.unfit.get(address, ""),
+            "executors": [executor_part(slot) for slot in slots],
+            "batches": sum(state.batches.get(slot, 0) for slot in slots),
+            "revisions": sum(one.revisions for one in received),
+            "files": sum(one.blobs for one in received),
+            "bytes": sum(one.bytes for one in received),
+        }
+
+    def _ask_received(self, slots: Sequence[int]) -> None:
+        asked = [self._actors[slot].received.remote() for slot in slots]
+        if len(ray.wait(asked, num_returns=len(asked), timeout=ASK_S)[0]) == len(asked):
+            self._received.update(zip(slots, ray.get(asked), strict=True))
+
+
+def _listed() -> list[dict[str, Any]]:
+    listing: Any = ray.nodes
+    found: list[dict[str, Any]] = listing()
+    return found
+
+
+def _answer(reference: Any, here: Fitness) -> str | None:
+    """Why the node cannot be used, '' where it can, None while that is not known."""
+    if not ray.wait([reference], timeout=0)[0]:
+        return None
+    try:
+        return unfit(here, ray.get(reference))
+    except ray.exceptions.ActorUnavailableError:
+        return None
+    except ray.exceptions.RayError as error:
+        return cause_of(getattr(error, "cause", None) or error)
+
+
+def _by_node(seats: Sequence[Seat]) -> list[list[Seat]]:
+    nodes: dict[str, list[Seat]] = {}
+    for seat in seats:
+        nodes.setdefault(seat.node.id, []).append(seat)
+    return list(nodes.values())
