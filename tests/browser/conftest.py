@@ -22,7 +22,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Debian's Chromium without a window."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'augment[dev]'")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     with api.sync_playwright() as playwright:

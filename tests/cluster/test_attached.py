@@ -73,6 +73,9 @@ def test_a_cluster_is_used_by_its_address_and_left_alone(
     assert f"attached, {address}" in service.output
     (run,) = wait_for(service.finished_runs, "the first run ends", 60)
     assert run["counts"]["passed"] >= 15
+    ray = str(Path(sys.executable).with_name("ray"))
+    told = subprocess.run([ray, "status", "--address", address], capture_output=True, text=True, check=True)
+    assert "CPU" in told.stdout
     before = _actors(head)
     assert before
     assert service.stop() < 10

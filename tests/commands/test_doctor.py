@@ -187,7 +187,7 @@ def test_the_engine_is_named_with_why_and_what_would_be_faster_and_memory_is_for
     if missing_modules("transformers"):
         check = one(doctor_checks.check_model(subject(project, engine="transformers", **flags)), "engine")
         assert check.status is Status.FAIL
-        assert "pip install 'augment[transformers]'" in check.detail
+        assert "pip install -e '.[transformers]'" in check.detail
 
 
 def test_an_unknown_model_fails(project: Path) -> None:

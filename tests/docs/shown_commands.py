@@ -34,6 +34,7 @@ RUN_ELSEWHERE = {
     "curl": ("tests/engines/test_serve_replica.py", "/v1/chat/completions"),
     "augment models fetch": ("tests/serve/test_models_command.py", '"fetch"'),
     "augment models verify": ("tests/serve/test_models_command.py", '"verify"'),
+    "augment models convert": ("tests/serve/test_convert.py", "convert"),
     "augment --install-completion": ("tests/commands/test_command_line.py", "_COMPLETE"),
     "augment findings mark behaviour-ID": ("tests/commands/test_findings_command.py", "behaviour"),
 }
@@ -80,5 +81,5 @@ def _commands_in(text: str) -> Iterator[str]:
                 yield _REMARK.sub("", line).strip()
     for code in _INLINE.findall(_FENCE.sub("", text)):
         # A command's bare name is a mention of it.
-        if _COMMAND.match(code) and not re.fullmatch(r"augment [a-z]+(?: [a-z]+)?", code):
+        if _COMMAND.match(code) and code != "ray up" and not re.fullmatch(r"augment [a-z]+(?: [a-z]+)?", code):
             yield code.strip()

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from augment.store import Store
 
 SHOWN = shown_commands()
 HERE = [shown for shown in SHOWN if shown.elsewhere is None and shown.text.split()[0].endswith("augment")]
+INSTALLS = [shown for shown in SHOWN if shown.text.startswith("pip install")]
 BENCHMARKS = [shown for shown in SHOWN if shown.text.startswith("python benchmarks/")]
 
 CART = """
@@ -150,7 +152,15 @@ def test_a_shown_benchmark_knows_its_flags(shown: Shown) -> None:
     assert flags <= set(re.findall(r"--[\w-]+", done.stdout))
 
 
-@pytest.mark.parametrize("shown", [shown for shown in SHOWN if shown not in HERE and shown not in BENCHMARKS], ids=str)
+@pytest.mark.parametrize("shown", INSTALLS, ids=str)
+def test_a_shown_extra_exists(shown: Shown) -> None:
+    """Installing takes minutes, which CI spends on the extra for developers; the others are looked up."""
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert shown.words[:2] == ["install", "-e"]
+    assert set(re.findall(r"\[(.*)\]", shown.words[2])) <= set(extras)
+
+
+@pytest.mark.parametrize("shown", [item for item in SHOWN if item not in [*HERE, *BENCHMARKS, *INSTALLS]], ids=str)
 def test_what_needs_more_is_run_by_the_test_that_is_named(shown: Shown) -> None:
     assert shown.elsewhere is not None, f"no test runs it: {shown}"
     file, how = shown.elsewhere

@@ -42,7 +42,7 @@ def test_a_server_is_taken_where_its_address_is_set_unless_another_engine_is_nam
 def test_what_is_named_is_taken_and_what_would_be_faster_is_said():
     named = choose_engine(GPU, ALL, "transformers")
     assert (named.engine, named.num_gpus) == ("transformers", 1)
-    assert "augment[gpu]" in named.faster
+    assert "'.[gpu]'" in named.faster
     assert "`openvino` is faster" in choose_engine(LAPTOP, ALL, "transformers").faster
     assert choose_engine(GPU, ALL).faster == ""
     assert "GPU" in choose_engine(LAPTOP, ALL).faster
@@ -51,7 +51,7 @@ def test_what_is_named_is_taken_and_what_would_be_faster_is_said():
 def test_gpus_are_left_alone_where_the_settings_say_so_and_taken_where_ray_has_them():
     choice = choose_engine(GPU, ALL, num_gpus=0)
     assert (choice.engine, choice.num_gpus) == ("openvino", 0)
-    assert "augment[gpu]" in choice.faster
+    assert "'.[gpu]'" in choice.faster
     assert choose_engine(LAPTOP, ALL, num_gpus=0.5).num_gpus == 0.5
 
 
@@ -70,7 +70,9 @@ def test_a_missing_package_is_one_line_that_names_the_extra(monkeypatch, tmp_pat
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError) as caught:
         engine_spec(ModelSettings(engine="transformers", path=str(folder)))
-    assert str(caught.value) == ("The engine `transformers` needs no_such_package: pip install 'augment[transformers]'")
+    assert str(caught.value) == (
+        "The engine `transformers` needs no_such_package: pip install -e '.[transformers]' in Augment's folder"
+    )
 
 
 def test_what_another_interpreter_has_is_asked_of_it(tmp_path):
