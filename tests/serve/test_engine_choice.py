@@ -58,11 +58,18 @@ def test_gpus_are_left_alone_where_the_settings_say_so_and_taken_where_ray_has_t
 def test_the_format_decides_where_only_some_engines_read_it():
     assert choose_engine(LAPTOP, ALL - {"vllm"}, model_format="safetensors").engine == "transformers"
     assert choose_engine(GPU, ALL, model_format="openvino").engine == "openvino"
-    with pytest.raises(ModelError, match=r"reads safetensors models; `transformers` does: .*augment\[transformers\]"):
+    with pytest.raises(ModelError, match=r"reads safetensors models; `transformers` does: .*\[transformers\]"):
         choose_engine(LAPTOP, {"openvino"}, model_format="safetensors")
 
 
-def test_a_missing_package_is_one_line_that_names_the_extra(monkeypatch, tmp_path):
+@pytest.fixture
+def asked_anew():
+    """What is installed is looked up once for a process; what is looked up here must not be remembered."""
+    yield
+    installed_engines.cache_clear()
+
+
+def test_a_missing_package_is_one_line_that_names_the_extra(asked_anew, monkeypatch, tmp_path):
     monkeypatch.setattr("augment.serve.extras.NEEDED", {"transformers": ("no_such_package",)})
     folder = tmp_path / "model"
     folder.mkdir()
