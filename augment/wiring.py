@@ -9,9 +9,10 @@ from augment.config import GeneratorSettings, ModelSettings
 from augment.errors import ModelError
 from augment.generation import GenerationSettings
 from augment.seams import Limits
-from augment.serve import EngineSpec, detect_hardware, find_model, locate_files
+from augment.serve import EngineSpec, detect_hardware, locate_files
 from augment.serve.choice import AUTO, Choice, choose_engine
 from augment.serve.extras import installed_engines, missing_line, missing_modules
+from augment.serve.memory import foreseen
 from augment.service import ControlPolicy, FlakinessPolicy, LivingPolicy
 
 CHARACTERS_PER_TOKEN = 4
@@ -67,10 +68,10 @@ def engine_spec(model: ModelSettings) -> EngineSpec | None:
 
 
 def model_need(spec: EngineSpec | None) -> ModelNeed | None:
-    """What a node must have for the model; None where nothing is loaded."""
+    """What a node must have for the model; None where nothing is loaded. On a GPU it takes the GPU's memory."""
     if spec is None or spec.engine == "openai":
         return None
-    return ModelNeed(spec.model, find_model(spec.path or spec.model).memory_bytes, spec.num_gpus)
+    return ModelNeed(spec.model, 0 if spec.num_gpus else foreseen(spec).total, spec.num_gpus)
 
 
 def _remote(model: ModelSettings) -> EngineSpec:

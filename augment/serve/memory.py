@@ -150,6 +150,11 @@ def foresee(shape: ModelShape, spec: EngineSpec) -> Foreseen:
     return Foreseen(_weights(shape, spec.engine), _cache(shape, spec), int(_ENGINE_BYTES.get(spec.engine, GB)))
 
 
+def foreseen(spec: EngineSpec) -> Foreseen:
+    """What the model of ``spec`` will take. Raises ModelError where it is not here or damaged."""
+    return foresee(read_shape(locate_files(spec.model, source=spec.source, path=spec.path)), spec)
+
+
 def _weights(shape: ModelShape, engine: str) -> int:
     if engine == "openvino":
         return int(shape.bytes * _OPENVINO_GROWTH) if shape.format == "gguf" else shape.bytes

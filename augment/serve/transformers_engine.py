@@ -27,7 +27,7 @@ from augment.serve.torch_sampling import Sampler
 
 _DEFAULT_CONTEXT = 32768
 _TWO_BYTES = 2
-_PIECES = {"cpu": 256}
+_PIECES = {"cpu": 128}
 _PIECE = 2048
 """Tokens of a prompt that one step reads: few enough that answers under way, and a cancel, need not wait long."""
 _SHARE_FOR_MEMORY = 4

