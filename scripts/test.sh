@@ -47,6 +47,18 @@ wants_engines() {
   [ "$others" = no ]
 }
 
+# tests/cluster/test_nodes.py makes a network of namespaces.
+ensure_iproute() {
+  if [ "$(uname -s)" != Linux ] || command -v ip >/dev/null 2>&1; then return 0; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "installing iproute2 for tests/cluster ..."
+    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 >/dev/null; then
+      return 0
+    fi
+  fi
+  say "no iproute2 found, the test of several nodes will be skipped: apt-get install iproute2 (as root), or your system's way"
+}
+
 failed=()
 step() {
   local name="$1"
@@ -61,6 +73,7 @@ say "checking the model (fetched once, kept in the user's cache) ..."
 ensure_bubblewrap
 ensure_chromium
 if wants_engines "$@"; then ensure_engines; fi
+ensure_iproute
 
 step "ruff check" .venv/bin/ruff check
 step "ruff format --check" .venv/bin/ruff format --check --quiet

@@ -36,7 +36,8 @@ def why_not() -> str:
     tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if tried.returncode:
         return f"network namespaces cannot be made here: {tried.stderr.strip()}"
-    bridge = subprocess.run(["ip", "-n", name, "link", "add", "br", "type", "bridge"], capture_output=True, check=False)
+    add = ["ip", "-n", name, "link", "add", "name", "bridge0", "type", "bridge"]
+    bridge = subprocess.run(add, capture_output=True, check=False)
     subprocess.run(["ip", "netns", "delete", name], check=True)
     return "" if bridge.returncode == 0 else "the kernel has no bridges"
 
@@ -117,7 +118,7 @@ class Machines:
 
     def start(self) -> None:
         """Make the network and start Ray on each machine."""
-        _ip("link", "add", f"{self._stem}br", "type", "bridge")
+        _ip("link", "add", "name", f"{self._stem}br", "type", "bridge")
         _ip("link", "set", f"{self._stem}br", "up")
         for number, name in enumerate(("head", "b", "c")):
             self.nodes[name] = self._machine(number, name)
@@ -172,7 +173,9 @@ class Machines:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             node.process.wait(20)
-        for node in self.nodes.values():
+        for number, node in enumerate(self.nodes.values()):
+            # A namespace takes its devices along some time after it was deleted.
+            subprocess.run(["ip", "link", "delete", f"{self._stem}h{number}"], capture_output=True, check=False)
             subprocess.run(["ip", "netns", "delete", node.namespace], capture_output=True, check=False)
         subprocess.run(["ip", "link", "delete", f"{self._stem}br"], capture_output=True, check=False)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -127,6 +127,7 @@ class FakeTools:
             (clone / ".venv" / stamp).write_text("stamp\n")
         self.script("setup_huggingface_models.sh", 'echo "setup $*" >&2')
         self.tool("chromium", folder=clone / "bin")
+        self.tool("ip", folder=clone / "bin")
 
     def tool(self, name: str, body: str = "exit 0", folder: Path | None = None) -> None:
         path = (folder or self.bin) / name
