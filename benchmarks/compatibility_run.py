@@ -32,6 +32,8 @@ VERDICT_S = 180.0
 FIRST_LOOK_S = 1200.0
 STOP_S = 60.0
 VARIED_RERUNS = 3
+_PATIENCE_S = 60.0
+"""A broken function may leave a thread that waits for ever: plain pytest gets this and four times its usual time."""
 ASKED_FOR = ("tests/augment/", ".augment/", "logs/")
 CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".augment")
 _TROUBLE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b")
@@ -228,7 +230,7 @@ def one_save(project: Prepared, service: Service, edit: Edit, plain: Words, foun
         elif broke[1] == "verdict":
             saved.seconds = round(broke[0] - began, 2)
             service.wait_for(settled, before, VERDICT_S)
-        truth = run_plain(project).words
+        truth = run_plain(project, _PATIENCE_S + 4 * found.pytest_s).words
         ours = outcomes(service.get("tests"), truth)
         asked = {nodeid: word for nodeid, word in truth.items() if nodeid in plain and "::" in nodeid}
         saved.failing = sum(word in ("failed", "error") and plain[nodeid] != word for nodeid, word in asked.items())
