@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from compatibility_cases import CASES, Case
-from compatibility_run import Happened, Saved
+from compatibility_happened import Happened, Saved
 from pages import ROOT, machine, without_paths
 
 DOCS = ROOT / "docs" / "compatibility.md"
@@ -59,7 +59,7 @@ def line(case: Case, happened: Happened) -> str:
         said(happened.pytest),
         f"{happened.pytest_s:g}",
         f"{happened.augment_s:g}",
-        "ok" if happened.doctor == 0 and not happened.doctor_says else f"{len(happened.doctor_says)} remarks",
+        doctor_said(happened),
         f"{happened.first_look_s:g}",
         broken(happened.saves),
         "-" if noticed is None or noticed.seconds is None else f"{noticed.seconds:g}",
@@ -69,6 +69,14 @@ def line(case: Case, happened: Happened) -> str:
         "yes" if not happened.wrong else f"**{len(happened.wrong)} wrong**",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def doctor_said(happened: Happened) -> str:
+    """Whether the doctor found the project well, in a word or two."""
+    if happened.doctor:
+        return "fails"
+    count = len(happened.doctor_says)
+    return f"{count} remark{'s' if count > 1 else ''}" if count else "ok"
 
 
 def said(counts: Mapping[str, int]) -> str:
