@@ -18,7 +18,7 @@ Augment started on ten releases from the package index, each in an environment o
 it, without a model. Made by `python benchmarks/compatibility.py --write-docs`.
 For each: `augment doctor`; `augment test --all` beside plain pytest, test by test; `python -m augment.launch` until
 every test has its verdict; a save that breaks a function (seeded mutations, one after the other until a test notices,
-at most four) and the save that mends it; a minute of generation beside that; Ctrl-C; and `augment generate` for the
+at most eight) and the save that mends it; a minute of generation beside that; Ctrl-C; and `augment generate` for the
 file that was saved, with a minute as its budget. Then plain pytest, in the project's own environment, runs what was
 kept: as it stands, and three times in an order, with a hash seed and in a time zone drawn anew. *Right* means: every
 verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends with 0 and leaves no

@@ -26,7 +26,7 @@ from real_projects import Prepared, prepare
 from selection_edits import Edit, edits_of
 from watched import Service
 
-EDITS = 4
+EDITS = 8
 """So many functions are broken one after the other until a test notices."""
 VERDICT_S = 180.0
 FIRST_LOOK_S = 1200.0
