@@ -21,8 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from compatibility_cases import CASES, QUICK
+from compatibility_happened import Happened, Options
 from compatibility_page import DOCS, document, line
-from compatibility_run import Happened, Options, try_case
+from compatibility_run import try_case
 from real_projects import DEFAULT_CACHE
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from compatibility_cases import CASES, Case
-from compatibility_run import Happened, Saved
+from compatibility_happened import Happened, Saved
 from pages import ROOT, machine, without_paths
 
 DOCS = ROOT / "docs" / "compatibility.md"
@@ -18,7 +18,7 @@ Augment started on ten releases from the package index, each in an environment o
 it, without a model. Made by `python benchmarks/compatibility.py --write-docs`.
 For each: `augment doctor`; `augment test --all` beside plain pytest, test by test; `python -m augment.launch` until
 every test has its verdict; a save that breaks a function (seeded mutations, one after the other until a test notices,
-at most four) and the save that mends it; a minute of generation beside that; Ctrl-C; and `augment generate` for the
+at most eight) and the save that mends it; a minute of generation beside that; Ctrl-C; and `augment generate` for the
 file that was saved, with a minute as its budget. Then plain pytest, in the project's own environment, runs what was
 kept: as it stands, and three times in an order, with a hash seed and in a time zone drawn anew. *Right* means: every
 verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends with 0 and leaves no
@@ -59,7 +59,7 @@ def line(case: Case, happened: Happened) -> str:
         said(happened.pytest),
         f"{happened.pytest_s:g}",
         f"{happened.augment_s:g}",
-        "ok" if happened.doctor == 0 and not happened.doctor_says else f"{len(happened.doctor_says)} remarks",
+        doctor_said(happened),
         f"{happened.first_look_s:g}",
         broken(happened.saves),
         "-" if noticed is None or noticed.seconds is None else f"{noticed.seconds:g}",
@@ -69,6 +69,14 @@ def line(case: Case, happened: Happened) -> str:
         "yes" if not happened.wrong else f"**{len(happened.wrong)} wrong**",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def doctor_said(happened: Happened) -> str:
+    """Whether the doctor found the project well, in a word or two."""
+    if happened.doctor:
+        return "fails"
+    count = len(happened.doctor_says)
+    return f"{count} remark{'s' if count > 1 else ''}" if count else "ok"
 
 
 def said(counts: Mapping[str, int]) -> str:

@@ -12,88 +12,32 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 from compatibility_cases import Case
+from compatibility_happened import Happened, Options, Saved
+from compatibility_kept import generate, judge_kept
 from environments import user_environ
 from fidelity import as_augment_says, merge, run_command, run_plain
-from harness import passed_in, plain_environ, variation
 from real_projects import Prepared, prepare
 from selection_edits import Edit, edits_of
 from watched import Service
 
-EDITS = 4
+EDITS = 8
 """So many functions are broken one after the other until a test notices."""
 VERDICT_S = 180.0
 FIRST_LOOK_S = 1200.0
 STOP_S = 60.0
-VARIED_RERUNS = 3
+_PATIENCE_S = 60.0
+"""A broken function may leave a thread that waits for ever: plain pytest gets this and four times its usual time."""
 ASKED_FOR = ("tests/augment/", ".augment/", "logs/")
 CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".augment")
 _TROUBLE = re.compile(r"Traceback|\b(ERROR|CRITICAL)\b")
 
 Words = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a project is tried."""
-
-    cache: Path
-    minute_s: float
-    seed: int
-    logs: Path | None = None
-
-
-@dataclass
-class Saved:
-    """A save that broke a function. ``seconds`` until the first failing verdict, and until it passed when mended."""
-
-    what: str
-    failing: int
-    seconds: float | None = None
-    mended: float | None = None
-
-
-@dataclass
-class Happened:
-    """What happened to one project. ``wrong`` has everything that should not have."""
-
-    release: str
-    files: int = 0
-    tests: int = 0
-    pytest: dict[str, int] = field(default_factory=dict)
-    pytest_s: float = 0.0
-    augment: dict[str, int] = field(default_factory=dict)
-    augment_s: float = 0.0
-    doctor: int = 0
-    doctor_says: list[str] = field(default_factory=list)
-    unsteady: list[str] = field(default_factory=list)
-    ready_s: float = 0.0
-    first_look_s: float = 0.0
-    saves: list[Saved] = field(default_factory=list)
-    kept_watching: int = 0
-    generated: str = ""
-    kept: int = 0
-    kept_files: list[str] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    faults: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    memory_mb: int = 0
-    stop_code: int | None = None
-    stop_s: float = 0.0
-    kept_passed: int = 0
-    flaky: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of_json(cls, row: Mapping[str, Any]) -> Happened:
-        """What ``asdict`` gave."""
-        return cls(**{**row, "saves": [Saved(**one) for one in row["saves"]]})
 
 
 def try_case(case: Case, options: Options) -> Happened:
@@ -228,12 +172,8 @@ def one_save(project: Prepared, service: Service, edit: Edit, plain: Words, foun
         elif broke[1] == "verdict":
             saved.seconds = round(broke[0] - began, 2)
             service.wait_for(settled, before, VERDICT_S)
-        truth = run_plain(project).words
-        ours = outcomes(service.get("tests"), truth)
-        asked = {nodeid: word for nodeid, word in truth.items() if nodeid in plain and "::" in nodeid}
-        saved.failing = sum(word in ("failed", "error") and plain[nodeid] != word for nodeid, word in asked.items())
-        ours = {nodeid: word for nodeid, word in ours.items() if nodeid in asked}
-        found.wrong += [f"after {saved.what}: {text}" for text in listed(told_otherwise(asked, ours))]
+        differing = beside_truth(project, service, plain, saved, _PATIENCE_S + 4 * found.pytest_s)
+        found.wrong += [f"after {saved.what}: {text}" for text in listed(differing)]
     finally:
         before, began = service.events(), time.monotonic()
         file.write_bytes(original)
@@ -243,6 +183,21 @@ def one_save(project: Prepared, service: Service, edit: Edit, plain: Words, foun
     if not project.subject.args:
         found.wrong += [f"when mended: {text}" for text in listed(told_otherwise(plain, now))]
     return saved
+
+
+def beside_truth(
+    project: Prepared, service: Service, plain: Words, saved: Saved, limit_s: float
+) -> dict[str, tuple[str, str]]:
+    """What the service tells otherwise than plain pytest of the tests as they are saved now, where that is steady."""
+    truth = run_plain(project, limit_s).words
+    asked = {nodeid: word for nodeid, word in truth.items() if nodeid in plain and "::" in nodeid}
+    saved.failing = sum(word in ("failed", "error") and plain[nodeid] != word for nodeid, word in asked.items())
+    told = outcomes(service.get("tests"), truth)
+    differing = told_otherwise(asked, {nodeid: word for nodeid, word in told.items() if nodeid in asked})
+    if differing:
+        again = run_plain(project, limit_s).words
+        differing = {nodeid: both for nodeid, both in differing.items() if again.get(nodeid) == truth[nodeid]}
+    return differing
 
 
 def fails(name: str, data: Mapping[str, Any], plain: Words) -> bool:
@@ -306,70 +261,6 @@ def trouble_in(logs: Path) -> list[str]:
 
 
 # ------------------------------------------------------------------------------ afterwards
-
-
-def generate(project: Prepared, found: Happened, options: Options) -> None:
-    """``augment generate`` for the file that was saved last: a minute that nothing else shares."""
-    if not found.saves:
-        return
-    file = found.saves[-1].what.partition(" ")[0]
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "augment", "generate", str(project.root), file, "--no-model"]
-        command += ["--budget", str(options.minute_s), "--python", str(project.python), "--json", str(out)]
-        done = subprocess.run(
-            command, env=user_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0 or not out.exists():
-            found.wrong.append(f"generate {file} ended with {done.returncode}: {done.stderr.strip()[-600:]}")
-            return
-        report = json.loads(out.read_text(encoding="utf-8"))
-    found.generated = file
-    written = [one for one in report["admitted"] if one["state"] == "kept"]
-    found.kept += len(written)
-    found.kept_files = sorted({*found.kept_files, *(one["file"] for one in written)})
-    found.findings += [one["title"] for one in report["findings"] if one["title"] not in found.findings]
-    found.rejected = dict(Counter(found.rejected) + Counter(report["rejected"]))
-
-
-def judge_kept(project: Prepared, found: Happened) -> None:
-    """Plain pytest, in the project's own environment, on what was kept: as it stands, and varied."""
-    files = [file for file in found.kept_files if (project.root / file).exists()]
-    if not files:
-        return
-    code, said = pytest(project, files)
-    if code != 0:
-        found.wrong.append(f"plain pytest on what was kept ended with {code}: {said.strip()[-600:]}")
-    printed = pytest(project, ["--collect-only", *files])[1]
-    nodeids = [text.strip() for text in printed.splitlines() if re.match(r"\S+\.py::", text)]
-    with tempfile.TemporaryDirectory() as folder:
-        runs = []
-        for seed in range(VARIED_RERUNS):
-            order, environ = variation(nodeids, seed)
-            names, report = Path(folder, "tests.txt"), Path(folder, f"{seed}.xml")
-            names.write_text("\n".join(order) + "\n", encoding="utf-8")
-            pytest(project, [f"@{names}", f"--junitxml={report}"], environ)
-            runs.append(passed_in(report) if report.exists() else set())
-    always = set.intersection(*runs)
-    found.kept_passed = len(always)
-    found.flaky = sorted(set.union(*runs) - always)
-    if len(always) != len(nodeids):
-        found.wrong.append(f"{len(nodeids) - len(always)} of {len(nodeids)} kept tests did not pass every varied rerun")
-
-
-def pytest(project: Prepared, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """A process of plain pytest; its exit status and what it printed."""
-    done = subprocess.run(
-        [str(project.python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=project.root,
-        env={**plain_environ(), **(environ or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def fingerprint(root: Path) -> dict[str, str]:

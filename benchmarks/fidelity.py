@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -187,8 +188,12 @@ def as_augment_says(word: str) -> str:
     return "passed" if word == "xpassed" else word
 
 
-def run_plain(project: Prepared) -> Side:
-    """Plain ``python -m pytest``, with the noting plugin and nothing else added."""
+def run_plain(project: Prepared, limit_s: float | None = None) -> Side:
+    """Plain ``python -m pytest``, with the noting plugin and nothing else added.
+
+    What has not ended after ``limit_s`` seconds is killed (a thread that waits for ever keeps it from exiting): what it
+    told until then counts.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.jsonl"
         site = next((project.python.parent.parent / "lib").glob("python3*")) / "site-packages"
@@ -196,15 +201,32 @@ def run_plain(project: Prepared) -> Side:
         command = [str(project.python), "-m", "pytest", "-p", "fidelity_record", *project.subject.args]
         environment = _environment(project) | {"FIDELITY_REPORT": str(report)}
         began = time.monotonic()
-        done = subprocess.run(
-            command, cwd=project.root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
+        code, said = _ended(command, project.root, environment, limit_s)
         seconds = time.monotonic() - began
         lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
     (site / "fidelity_record.py").unlink()
     if not lines:
-        sys.exit(f"plain pytest told nothing of {project.subject.release}: {done.stdout[-2000:]!r} {done.stderr!r}")
-    return Side(fold(json.loads(line) for line in lines), done.returncode, seconds)
+        sys.exit(f"plain pytest told nothing of {project.subject.release}: {said[-2000:]!r}")
+    return Side(fold(json.loads(line) for line in lines), code, seconds)
+
+
+def _ended(command: list[str], root: Path, environment: dict[str, str], limit_s: float | None) -> tuple[int, bytes]:
+    """Run a command; its exit status (-9 past the limit) and what it said."""
+    with subprocess.Popen(
+        command,
+        cwd=root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            said, _ = process.communicate()
+    return process.returncode, said
 
 
 def _environment(project: Prepared) -> dict[str, str]:

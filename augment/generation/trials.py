@@ -224,7 +224,10 @@ class TrialRunner:
             limits=Limits(wall_s=max(5.0, seconds), test_s=None, memory_bytes=2 * 2**30),
             wall_floor_s=2.0,
         )
-        orders = plan_orders(template, mutants, known, _AT_ONCE)
+        # One order an executor, side by side, each with all of the time: orders one after the other took a multiple of
+        # it where tests are slow to collect, and nothing was left of the module's budget.
+        deadline = time.monotonic() + seconds
+        orders = plan_orders(template, mutants, known, _AT_ONCE, each=1)
         narrow = [
             replace(
                 order,
@@ -233,7 +236,9 @@ class TrialRunner:
             )
             for order in orders
         ]
-        verdicts = audit_mutants(self._executor, narrow, _AT_ONCE)
+        verdicts = audit_mutants(
+            self._executor, narrow, _AT_ONCE, may_begin=lambda: not self._should_stop() and time.monotonic() < deadline
+        )
         return {verdict.mutant for verdict in verdicts if verdict.outcome.noticed}
 
     def run_files(self, files: Mapping[str, str]) -> BatchResult:

@@ -34,6 +34,7 @@ from augment.records import (
 from augment.seams import BatchResult, Executor, Limits, Memory, ReportSink
 from augment.service.deciding import decision_of
 from augment.service.edits import edit_of
+from augment.service.litter import Litter, differing, outdates
 from augment.service.planning import (
     coverage_after,
     files_changed,
@@ -86,8 +87,9 @@ OnTested = Callable[[Sequence[Change], Snapshot, Notebook], None]
 class Coordinator:
     """Turns revisions into runs, one run at a time, always for the newest revision.
 
-    A newer revision ends the run in progress unless it only adds or changes tests; the tests that were cut short are
-    selected again, because a change is always reckoned from the last revision whose verdicts are complete.
+    A newer revision ends the run in progress when the code that it runs on is another now, tests aside; the tests that
+    were cut short are selected again, because a change is always reckoned from the last revision whose verdicts are
+    complete.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Coordinator:
         self._on_edit = on_edit
         self._source_index = SourceIndex()
         self._surroundings = Surroundings(project, notebook)
+        self._litter = Litter()
         self._latest: Snapshot | None = None
         self._current: Snapshot | None = None
         self._tested = Snapshot.of({})
@@ -145,7 +148,7 @@ class Coordinator:
             self._latest = snapshot
             self._idle.clear()
             # Under the lock: a moment later the worker may have taken this very revision up.
-            if self._current is not None and (self._batches.yielding or self._touches_code(self._current, snapshot)):
+            if self._is_outdated(snapshot):
                 self._batches.cancel()
         self._wake.set()
 
@@ -191,8 +194,7 @@ class Coordinator:
         """Bring one revision to its verdicts."""
         tested = self._recall_tested()
         unsettled = self._notebook.recall(UNSETTLED) or []
-        same = tested is not None and tested.revision == snapshot.revision
-        if same and not unsettled and not self._surroundings.differ():
+        if tested is not None and not unsettled and self._is_known(tested, snapshot):
             self._settled(snapshot)
             return
         sources = sources_of(snapshot)
@@ -231,6 +233,17 @@ class Coordinator:
         self._settled(snapshot)
         self._sources.prune([digest for _, digest in sources])
 
+    def _is_known(self, tested: Snapshot, snapshot: Snapshot) -> bool:
+        """Whether nothing has changed since, but for what the tests change themselves whenever they run."""
+        if self._surroundings.differ():
+            return False
+        changed = differing(tested, snapshot)
+        if self._litter.is_all(changed):
+            self._say(f"{min(changed)} changes whenever tests run: that is no save (.gitignore keeps it out); watching")
+            self._notebook.remember(TESTED, dict(snapshot.files))
+            return True
+        return not changed
+
     def _settled(self, snapshot: Snapshot) -> None:
         """The newest verdicts are of this revision."""
         self._tested = snapshot
@@ -257,10 +270,10 @@ class Coordinator:
     def _is_test(self, file: str) -> bool:
         return is_test_file(file, self._project.test_patterns)
 
-    def _touches_code(self, old: Snapshot, new: Snapshot) -> bool:
-        """Whether anything but test files differs: only then is a run in progress out of date."""
-        paths = {p for p in old.files.keys() | new.files.keys() if old.files.get(p) != new.files.get(p)}
-        return not all(map(self._is_test, paths))
+    def _is_outdated(self, snapshot: Snapshot) -> bool:
+        """Whether the run in progress is to end for ``snapshot``."""
+        current = self._current
+        return current is not None and outdates(current, snapshot, self._is_test, tests_too=self._batches.yielding)
 
     def _plan(self, tested: Snapshot, snapshot: Snapshot, unsettled: Sequence[str]) -> RunPlan:
         coverage = self._notebook.known_coverage()
@@ -319,6 +332,8 @@ class Coordinator:
         if is_superseded(results):
             log.info("run %s was superseded by a newer save", run.id)
             return None
+        with self._lock:
+            self._litter.ran(snapshot, self._latest or snapshot)
         collected = [nodeid for result in results for nodeid in result.collected]
         known = self._notebook.latest_outcomes()
         gone = vanished_tests(known, collected, plan.whole - _uncollected(results))

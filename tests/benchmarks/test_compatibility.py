@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from compatibility import chosen, kept
 from compatibility_cases import CASES, QUICK
+from compatibility_happened import Happened, Saved
 from compatibility_page import document, line
 from compatibility_run import (
-    Happened,
-    Saved,
     differences,
     fails,
     fingerprint,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from execution_support import snapshot
@@ -15,7 +16,7 @@ from augment.analysis import targets_of
 from augment.execution import LocalExecutor, audit_mutants, mutants_of, plan_orders
 from augment.mutants import Mutant, MutantOutcome, MutantVerdict
 from augment.records import FaultKind, Snapshot, new_id
-from augment.seams import Batch, Limits, MutationOrder
+from augment.seams import Batch, Executor, Limits, MutantSink, MutationOrder, MutationResult
 
 MakeProject = Callable[..., Path]
 
@@ -439,3 +440,30 @@ def test_tests_that_do_not_exist_are_said(executor: LocalExecutor, ends: Tried) 
     (verdict,) = executor.mutate(gone).verdicts
     assert verdict.outcome is MutantOutcome.NOT_APPLICABLE
     assert "do not exist" in verdict.detail
+
+
+def test_orders_whose_turn_comes_too_late_are_not_tried() -> None:
+    class Once:
+        """An executor that notes what it is given."""
+
+        def __init__(self) -> None:
+            self.tried: list[str] = []
+
+        def mutate(self, order: MutationOrder, on_outcome: MutantSink | None = None) -> MutationResult:
+            self.tried.append(order.id)
+            return MutationResult(order.id, tuple(MutantVerdict(one.id, MutantOutcome.KILLED) for one in order.mutants))
+
+    source = "def f(a):\n    return a + 1\n\n\ndef g(a):\n    return a - 1\n"
+    mutants = [one for target in targets_of(source, "m", "m.py") for one in mutants_of(source, target)]
+    orders = [
+        replace(_order(Path("/nowhere"), Snapshot.of({}), mutants=(one,)), id=f"order-{number}")
+        for number, one in enumerate(mutants)
+    ]
+    executor = Once()
+    verdicts = audit_mutants(cast(Executor, executor), orders, may_begin=lambda: not executor.tried)
+    assert executor.tried == ["order-0"]
+    assert [one.mutant for one in verdicts] == [one.id for one in mutants]
+    assert [one.outcome for one in verdicts] == [
+        MutantOutcome.KILLED,
+        *[MutantOutcome.NOT_APPLICABLE] * (len(mutants) - 1),
+    ]

@@ -10,7 +10,7 @@ import pytest
 
 from augment.analysis import Snapshots
 from augment.execution import LocalExecutor
-from augment.records import Fault, FaultKind, Project
+from augment.records import Fault, FaultKind, Project, Verdict
 from augment.seams import Batch, BatchResult, Executor, VerdictSink
 from augment.service import Coordinator, Sources, state_folder
 from augment.service.surroundings import ENVIRONMENT
@@ -251,6 +251,59 @@ def test_a_save_that_is_taken_back_before_its_run_ends_leaves_no_stale_verdict(
     edit(root, "shop/pricing.py", "3 * x", "2 * x")
     coordinator.revision(Snapshots(root).take())
     _wait_until(lambda: set(outcomes(reporter).values()) == {"passed"})
+
+
+class Watched:
+    """The real executor beside a watcher that looks when a test has ended and when a batch is over."""
+
+    def __init__(self, inner: LocalExecutor, root: Path) -> None:
+        self._inner = inner
+        self._root = root
+        self.coordinator: Coordinator | None = None
+
+    def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
+        def look(verdict: Verdict) -> None:
+            self._look()
+            if on_verdict is not None:
+                on_verdict(verdict)
+
+        result = self._inner.run(batch, look)
+        self._look()
+        return result
+
+    def _look(self) -> None:
+        assert self.coordinator is not None
+        self.coordinator.revision(Snapshots(self._root).take())
+
+    def cancel(self, batch_id: str) -> None:
+        self._inner.cancel(batch_id)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def test_tests_that_write_into_the_project_do_not_begin_anew_for_ever(
+    root: Path, reporter: Reporter, executor: LocalExecutor, coordinate: Make
+) -> None:
+    (root / "tests" / "test_writing.py").write_text(
+        "import pathlib, time, uuid\n\n\n"
+        "def test_log():\n    with open('log.txt', 'a+') as log:\n        log.write('again')\n\n\n"
+        "def test_temporary():\n    made = pathlib.Path(f'tmp{uuid.uuid4().hex}.py')\n"
+        "    made.write_text('x = 1')\n    time.sleep(0.3)\n    made.unlink()\n"
+    )
+    watched = Watched(executor, root)
+    watched.coordinator = coordinate(watched)
+    watched.coordinator.start()
+    watched.coordinator.revision(Snapshots(root).take())
+    assert watched.coordinator.wait_idle(60)
+    assert set(outcomes(reporter).values()) == {"passed"}
+    runs = reporter.runs()
+    assert len(runs) <= 5
+    assert all(run["finished_at"] for run in runs)
+    edit(root, "shop/pricing.py", "2 * x", "3 * x")
+    watched.coordinator.revision(Snapshots(root).take())
+    assert watched.coordinator.wait_idle(60)
+    assert outcomes(reporter)["test_double"] == "failed"
 
 
 def _wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -48,9 +48,13 @@ class Score:
 
 
 def plan_orders(
-    template: MutationOrder, mutants: Sequence[Mutant], coverage: CoverageReport, at_once: int = 1
+    template: MutationOrder,
+    mutants: Sequence[Mutant],
+    coverage: CoverageReport,
+    at_once: int = 1,
+    each: int = _ORDERS_EACH,
 ) -> list[MutationOrder]:
-    """Orders like ``template`` that together try ``mutants``, for ``at_once`` executors.
+    """Orders like ``template`` that together try ``mutants``, for ``at_once`` executors with about ``each`` of them.
 
     ``coverage`` says which tests reach which line, and ``template.seconds`` how long each takes: only tests named there
     are run, as they are known to pass. A mutant in a function that runs while modules are imported is tried against all
@@ -59,7 +63,7 @@ def plan_orders(
     reach = _Reach(coverage, template.seconds)
     tests = {mutant.id: reach.tests(mutant) for mutant in mutants}
     fresh = frozenset(mutant.id for mutant in mutants if reach.at_import(mutant))
-    size = max(_SMALLEST, min(_LARGEST, -(-len(mutants) // max(1, at_once * _ORDERS_EACH))))
+    size = max(_SMALLEST, min(_LARGEST, -(-len(mutants) // max(1, at_once * each))))
     return [
         replace(
             template,
@@ -73,15 +77,23 @@ def plan_orders(
 
 
 def audit_mutants(
-    executor: Executor, orders: Sequence[MutationOrder], at_once: int = 1, on_outcome: MutantSink | None = None
+    executor: Executor,
+    orders: Sequence[MutationOrder],
+    at_once: int = 1,
+    on_outcome: MutantSink | None = None,
+    may_begin: Callable[[], bool] = lambda: True,
 ) -> list[MutantVerdict]:
     """Try all orders, ``at_once`` side by side; a verdict for each mutant, in the order of the mutants.
 
-    What the infrastructure ended comes back as not applicable, with the reason. ``on_outcome`` is called from several
-    threads.
+    What the infrastructure ended comes back as not applicable, with the reason, and so do the mutants of an order that
+    ``may_begin`` kept from its turn. ``on_outcome`` is called from several threads.
     """
+
+    def tried(order: MutationOrder) -> MutationResult:
+        return executor.mutate(order, on_outcome) if may_begin() else MutationResult(order.id)
+
     with ThreadPoolExecutor(max(1, at_once)) as pool:
-        running = [pool.submit(executor.mutate, order, on_outcome) for order in orders]
+        running = [pool.submit(tried, order) for order in orders]
         try:
             results = [one.result() for one in running]
         except BaseException:
