@@ -34,9 +34,7 @@ RUN_ELSEWHERE = {
     "curl": ("tests/engines/test_serve_replica.py", "/v1/chat/completions"),
     "augment models fetch": ("tests/serve/test_models_command.py", '"fetch"'),
     "augment models convert": ("tests/serve/test_convert.py", '"convert"'),
-    "pip install": ("tests/serve/test_engine_choice.py", "pip install 'augment[transformers]'"),
     "augment models verify": ("tests/serve/test_models_command.py", '"verify"'),
-    "augment models convert": ("tests/serve/test_convert.py", "convert"),
     "augment --install-completion": ("tests/commands/test_command_line.py", "_COMPLETE"),
     "augment findings mark behaviour-ID": ("tests/commands/test_findings_command.py", "behaviour"),
 }
