@@ -86,9 +86,13 @@ class CoreLoader(Protocol):
 KEY_VARIABLE = "AUGMENT_API_KEY"
 """Where the key of a server is looked for unless the settings name another variable, and how a worker is given it."""
 
+WORK_FOLDER_VARIABLE = "AUGMENT_WORK_FOLDER"
+"""Where a worker is told the folder for what it needs while it runs, such as sockets; it is removed after its end."""
+
 ENGINES = {
     "openvino": "augment.serve.openvino_engine",
     "transformers": "augment.serve.transformers_engine",
+    "vllm": "augment.serve.vllm_engine",
     "openai": "augment.serve.remote_engine",
 }
 """Engine name -> module with ``load``. A new engine is a module and a line here; a dotted name is a module itself."""

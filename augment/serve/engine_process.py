@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import subprocess
+import tempfile
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from typing import Any
 from augment.errors import ModelError
 from augment.seams import Completion, Request
 from augment.serve import interpreter, wire
-from augment.serve.engine import Delta, EngineSpec
+from augment.serve.engine import WORK_FOLDER_VARIABLE, Delta, EngineSpec
 
 LOST = "lost"
 """Finish reason of a request whose engine process ended; it may be asked again."""
@@ -175,8 +176,7 @@ class EngineProcess:
 
     def _keep_running(self) -> None:
         deaths: deque[float] = deque(maxlen=_RESTARTS)
-        while self._start():
-            self._follow_events()
+        while self._run_once():
             self._lose_requests()
             now = time.monotonic()
             if len(deaths) == _RESTARTS and now - deaths[0] < _RESTART_WINDOW_S:
@@ -185,8 +185,15 @@ class EngineProcess:
             deaths.append(now)
             self._become("loading")
 
-    def _start(self) -> bool:
-        """Start the process, unless the engine has failed or is closed."""
+    def _run_once(self) -> bool:
+        """Start the process and follow it to its end, unless the engine has failed or is closed."""
+        with tempfile.TemporaryDirectory(prefix="augment-model-", ignore_cleanup_errors=True) as folder:
+            if not self._start(folder):
+                return False
+            self._follow_events()
+            return True
+
+    def _start(self, folder: str) -> bool:
         with self._lock:
             if self._state.phase in ("failed", "closed"):
                 return False
@@ -198,7 +205,7 @@ class EngineProcess:
                 stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
-                env=interpreter.environment(self.spec, os.environ),
+                env=interpreter.environment(self.spec, {**os.environ, WORK_FOLDER_VARIABLE: folder}),
                 start_new_session=True,  # Ctrl-C in a terminal is for the launcher to handle, in order
             )
         return True

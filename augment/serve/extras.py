@@ -8,9 +8,9 @@ import subprocess
 from functools import cache
 
 NEEDED = {
-    "openvino": ("openvino_genai",),
+    "openvino": ("openvino_genai", "jsonschema"),
     "transformers": ("torch", "transformers"),
-    "vllm": ("vllm",),
+    "vllm": ("vllm", "jsonschema"),
     "openai": ("httpx",),
 }
 """Engine -> the modules without which it cannot run."""

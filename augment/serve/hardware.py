@@ -55,6 +55,16 @@ def container_room(folder: Path) -> list[int]:
         return []
 
 
+def computes_in_16_bits() -> bool:
+    """Whether this processor multiplies bfloat16 without a detour, which costs x86 without AVX-512 a factor of five."""
+    try:
+        known = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True  # no Linux
+    flags = next((line for line in known.splitlines() if line.startswith("flags")), "")
+    return not flags or "avx512bw" in flags.split()
+
+
 def usable_cores() -> int:
     """The cores that this process may run on, which a container can make fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):

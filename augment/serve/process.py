@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
 
 from augment.priority import lower_session
 
@@ -35,3 +40,53 @@ def be_nice(niceness: int) -> None:
 def forget_telemetry() -> None:
     """Keep OpenVINO from importing its telemetry package: it then uses its own stub, and nothing is ever sent."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+class Overheard:
+    """What this process and those it starts print from now on: passed on to where it went, and the last of it kept.
+
+    The process that runs out of memory is a child's child; whoever started it learns no more than that it ended.
+    """
+
+    _KEPT_LINES = 400
+    _SETTLE_S = 0.5
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=self._KEPT_LINES)
+        reading, writing = os.pipe()
+        self._onward = os.dup(2)
+        self._print_to(writing)
+        os.close(writing)
+        threading.Thread(target=self._pass_on, args=(reading,), name="overheard", daemon=True).start()
+
+    def only_children(self) -> None:
+        """Let this process print to where it did before, so that its last words are not lost in between."""
+        self._print_to(self._onward)
+
+    @staticmethod
+    def _print_to(descriptor: int) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+
+    def _pass_on(self, reading: int) -> None:
+        with os.fdopen(reading, "rb") as stream:
+            for line in stream:
+                self._lines.append(line.decode("utf-8", "replace").rstrip())
+                with contextlib.suppress(OSError):  # nobody listens any more
+                    os.write(self._onward, line)
+
+    def error(self) -> str:
+        """The last exception that was printed, as ``type: message``; "" where none was."""
+        time.sleep(self._SETTLE_S)  # the last lines may be on their way
+        return last_exception(list(self._lines))
+
+
+_EXCEPTION = re.compile(r"(?:^|[\s\].])(\w*(?:Error|Exception): \S.*)")
+
+
+def last_exception(lines: Iterable[str]) -> str:
+    """The last line of those that ends a traceback, without what a logger writes before it; "" where none does."""
+    found = [match[1] for line in lines if (match := _EXCEPTION.search(line))]
+    return found[-1] if found else ""

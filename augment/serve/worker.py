@@ -1,8 +1,8 @@
 """The process that runs a model: ``python -m augment.serve.worker SPEC``, with SPEC an EngineSpec as JSON.
 
 Reads commands and writes events as lines of JSON (:mod:`augment.serve.wire`). Ends when its input ends or its parent
-dies. A process of its own, because a step holds Python's global lock for as long as it computes, and because a crash
-or a kill of the model must cost nobody else anything.
+dies, and what an engine started by multiprocessing ends with it. A process of its own, because a step holds Python's
+global lock for as long as it computes, and because a crash or a kill of the model must cost nobody else anything.
 """
 
 from __future__ import annotations
@@ -88,5 +88,8 @@ def main() -> int:
     os._exit(0)  # leave without the libraries' tear-down, which waits for requests that nobody wants any more
 
 
-if __name__ == "__main__":
+if __name__ == "__mp_main__":
+    # A process that an engine starts by multiprocessing imports this module under that name. It ends with this one too.
+    end_with_parent()
+elif __name__ == "__main__":
     sys.exit(main())

@@ -23,7 +23,7 @@ def engines_python():
     """The interpreter of .venv-engines, a path for ``EngineSpec(python=...)``: it has vLLM for the CPU, torch,
     transformers, gguf and accelerate. scripts/test.sh makes it; without it the tests that ask for it are skipped."""
     folder = Path(__file__).parents[2] / ".venv-engines"
-    python = os.environ.get("AUGMENT_TEST_ENGINES_PYTHON") or str(folder / "bin" / "python")
+    python = os.environ.get("ENGINES_PYTHON_FOR_TESTS") or str(folder / "bin" / "python")
     if not Path(python).exists() or (folder in Path(python).parents and not (folder / ".augment-installed").exists()):
         pytest.skip("no .venv-engines with vLLM, torch and transformers; ./scripts/test.sh tests/engines makes it")
     return python
