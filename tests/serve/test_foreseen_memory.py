@@ -84,10 +84,14 @@ def test_attention_that_differs_from_layer_to_layer_is_not_guessed_at():
     assert token_bytes({}) == 0
 
 
-def test_weights_are_counted_as_the_engine_keeps_them():
+@pytest.mark.parametrize(("in_16_bits", "bytes_of_vllm"), [(True, 2), (False, 4)])
+def test_weights_are_counted_as_the_engine_keeps_them(monkeypatch, in_16_bits, bytes_of_vllm):
+    monkeypatch.setattr("augment.serve.memory.computes_in_16_bits", lambda: in_16_bits)
     needs = {engine: foresee(SMALL, EngineSpec("m", engine=engine)) for engine in ("openvino", "transformers", "vllm")}
     assert needs["openvino"].weights < 1.5 * GB
-    assert needs["transformers"].weights == needs["vllm"].weights == 2 * SMALL.parameters
+    assert needs["transformers"].weights == 2 * SMALL.parameters
+    assert needs["vllm"].weights == bytes_of_vllm * SMALL.parameters
+    assert foresee(SMALL, EngineSpec("m", engine="vllm", num_gpus=1)).weights == 2 * SMALL.parameters
     assert needs["openvino"].total < needs["transformers"].total < needs["vllm"].total
     assert all(need.cache == GB for need in needs.values())
 
