@@ -50,6 +50,7 @@ def load(spec: EngineSpec) -> VLLMCore:
     folder = converted(files, "safetensors") if files.format == "gguf" else files.main
     os.environ.update(variables(spec))
     overheard = Overheard()
+    from vllm.exceptions import VLLMError
     from vllm.platforms import current_platform
 
     trouble = platform_trouble(spec, on_cpu=current_platform.is_cpu(), found=not current_platform.is_unspecified())
@@ -59,7 +60,7 @@ def load(spec: EngineSpec) -> VLLMCore:
         core = VLLMCore(folder, spec)
         overheard.only_children()
         return core
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, AssertionError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, AssertionError, VLLMError) as error:
         # Where vLLM's own process failed, only that one says why.
         reason = last_line(error)
         if "Engine core" in reason:
@@ -135,6 +136,7 @@ class VLLMCore:
 
     def __init__(self, folder: Path, spec: EngineSpec) -> None:
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.exceptions import VLLMClientError
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
         from vllm.v1.executor.uniproc_executor import UniProcExecutor
@@ -153,6 +155,7 @@ class VLLMCore:
         self._context = int(self._llm.model_config.max_model_len)
         known = self._tokenizer.get_vocab()
         self._stop_ids = sorted({known[text] for text in _END_TOKENS if text in known})
+        self._client_error = VLLMClientError
         self._news: queue.SimpleQueue[Delta | Exception] = queue.SimpleQueue()
         self._under_way: dict[int, _Answer] = {}
         self._loop = asyncio.new_event_loop()
@@ -179,10 +182,20 @@ class VLLMCore:
         trouble = schema_trouble(request.sampling)
         if trouble:
             return _refused(request_id, trouble)
-        params = self._params(request.sampling, self._context - len(prompt))
+        try:
+            params = self._params(request.sampling, self._context - len(prompt))
+        except (self._client_error, ValueError) as error:
+            return _refused(request_id, last_line(error))
         answer = self._under_way[request_id] = _Answer(request_id, len(prompt), self._news.put)
         answer.task = asyncio.run_coroutine_threadsafe(self._follow(answer, prompt, params), self._loop)
+        answer.task.add_done_callback(self._ended)
         return None
+
+    def _ended(self, task: Future[None]) -> None:
+        """What nobody foresaw must not leave a request waiting."""
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._news.put(error)
 
     def _params(self, sampling: Sampling, room: int) -> Any:
         from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
@@ -232,16 +245,13 @@ class VLLMCore:
     # ------------------------------------------------------------------ on the event loop
 
     async def _follow(self, answer: _Answer, prompt: list[int], params: Any) -> None:
-        """Hand on the pieces of one answer, and its end, whatever that is."""
-        from vllm.exceptions import VLLMClientError
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        """Hand on the pieces of one answer, and its end. Raises when vLLM's own process is lost."""
+        from vllm.v1.engine.exceptions import EngineGenerateError
 
         try:
             async for piece in self._llm.generate({"prompt_token_ids": prompt}, params, str(answer.id)):
                 answer.hand_on(piece)
-        except EngineDeadError as error:
-            self._news.put(error)
-        except (VLLMClientError, ValueError, TypeError) as error:
+        except self._client_error as error:
             answer.end("error", error=last_line(error))
         except EngineGenerateError as error:
             answer.end("error", error=last_line(error.__cause__ or error))

@@ -45,6 +45,8 @@ def test_prompts_are_answered_in_one_batch_each_with_its_own_answer_and_bad_ones
         engine.generate([ask("word " * 40_000)])
     with pytest.raises(ModelError, match="JSON schema is not valid"):
         engine.generate([ask("x", json_schema={"type": "nonsense"})])
+    with pytest.raises(ModelError, match="top_p must be in"):
+        engine.generate([ask("x", top_p=0.0)])
     answers = [handle.result(timeout_s=LIMIT_S) for handle in handles]
     for answer, capital in zip(answers, countries.values(), strict=True):
         assert capital in answer.text
