@@ -23,6 +23,16 @@ def end_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
+def end_with_family() -> None:
+    """For a process that an engine starts: end with the one that started it, at once where that is gone already.
+
+    A worker leads a session of its own, so a parent outside the session is not the one that started this process.
+    """
+    end_with_parent()
+    if os.getsid(os.getppid()) != os.getsid(0):
+        os._exit(1)
+
+
 def be_nice(niceness: int) -> None:
     """Raise this process's niceness to ``niceness``, where the system lets us; it is never lowered.
 

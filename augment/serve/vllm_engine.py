@@ -50,9 +50,11 @@ def load(spec: EngineSpec) -> VLLMCore:
     folder = converted(files, "safetensors") if files.format == "gguf" else files.main
     os.environ.update(variables(spec))
     overheard = Overheard()
-    from vllm.exceptions import VLLMError
-    from vllm.platforms import current_platform
-
+    try:
+        from vllm.exceptions import VLLMError
+        from vllm.platforms import current_platform
+    except ImportError as error:
+        raise ModelError(f"vLLM cannot be imported: {last_line(error)}. Install it anew.") from error
     trouble = platform_trouble(spec, on_cpu=current_platform.is_cpu(), found=not current_platform.is_unspecified())
     if trouble:
         raise ModelError(trouble)
@@ -69,8 +71,8 @@ def load(spec: EngineSpec) -> VLLMCore:
 
 
 def _remedy(files: ModelFiles, reason: str) -> str:
-    if "memory" in reason.lower() or "KV cache" in reason:
-        return "Close something, take a smaller model, or set kv_cache_gb lower."
+    if "memory" in reason.lower():
+        return "Close something, or take a smaller model."
     return "Put an intact model there." if files.source == "path" else way_out(files.name)
 
 

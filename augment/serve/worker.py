@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from augment.errors import ModelError
 from augment.serve import wire
 from augment.serve.engine import KEY_VARIABLE, EngineCore, EngineSpec, load_core
-from augment.serve.process import be_nice, end_with_parent
+from augment.serve.process import be_nice, end_with_family, end_with_parent
 
 
 class Worker:
@@ -89,7 +89,7 @@ def main() -> int:
 
 
 if __name__ == "__mp_main__":
-    # A process that an engine starts by multiprocessing imports this module under that name. It ends with this one too.
-    end_with_parent()
+    # A process that an engine starts by multiprocessing imports this module under that name.
+    end_with_family()
 elif __name__ == "__main__":
     sys.exit(main())

@@ -1,13 +1,19 @@
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from augment.errors import ModelError
 from augment.serve import LocalEngine, load_engine
+from augment.serve.engine import WORK_FOLDER_VARIABLE
 from augment.serve.engine_process import LOST
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_requests_made_while_the_model_loads_are_answered_once_it_is_ready(start, ask):
@@ -84,6 +90,41 @@ def test_closing_ends_the_process_at_once(echo_spec):
     assert time.monotonic() - started < 3
     assert not psutil.pid_exists(pid)
     assert engine.state.phase == "closed"
+
+
+def family(pid):
+    worker = psutil.Process(pid)
+    return [worker, *worker.children(recursive=True)]
+
+
+def test_what_an_engine_starts_ends_with_its_process_and_so_does_its_folder(start):
+    engine = start("family", nice=0)
+    engine.wait_ready(20)
+    processes = family(engine.pid)
+    folder = Path(processes[0].environ()[WORK_FOLDER_VARIABLE])
+    assert len(processes) > 1
+    assert folder.is_dir()
+    os.kill(engine.pid, signal.SIGKILL)
+    assert psutil.wait_procs(processes, timeout=60)[1] == []
+    engine.close()
+    deadline = time.monotonic() + 20
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
+
+
+def test_all_of_it_ends_with_whoever_asked_for_it(echo_spec):
+    script = (
+        "import sys, time; from augment.serve import EngineProcess, EngineSpec;"
+        "engine = EngineProcess(EngineSpec('family', engine='augment_echo.engine', nice=0));"
+        "engine.wait_ready(20); print(engine.pid, flush=True); time.sleep(600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(REPOSITORY)])}
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment) as asker:
+        processes = family(int(asker.stdout.readline()))
+        asker.kill()
+    assert len(processes) > 1
+    assert psutil.wait_procs(processes, timeout=60)[1] == []
 
 
 def test_an_engine_that_nobody_knows_is_an_error_with_the_names():

@@ -1,5 +1,6 @@
 """An engine without a model: repeats the last message word by word, one a step. Some words do harm."""
 
+import multiprocessing
 import os
 import sys
 import time
@@ -57,6 +58,8 @@ class EchoCore:
 def load(spec):
     if spec.model == "slow":
         time.sleep(1.0)
+    if spec.model == "family":
+        multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,)).start()
     if spec.model == "broken":
         raise ModelError("Model file /models/broken.gguf is corrupt.")
     print("libraries may print to standard output")
