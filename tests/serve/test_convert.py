@@ -55,7 +55,7 @@ def test_a_missing_package_names_the_extra_and_leaves_nothing(files, tmp_path):
     try:
         import torch  # noqa: F401
     except ImportError:
-        with pytest.raises(ModelError, match=r"needs \w+: pip install 'augment\[transformers\]'"):
+        with pytest.raises(ModelError, match=r"needs \w+: pip install -e '.\[transformers\]'"):
             converted(files, "safetensors")
     assert left(files) == []
 
