@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 _FEW_ROWS = 2
+PIECE_ROWS = 16384
+"""Rows of weights that are widened at once: those of a vocabulary all together would take a gigabyte."""
 
 
 class WideLinear(nn.Module):  # type: ignore[misc]
@@ -25,10 +27,12 @@ class WideLinear(nn.Module):  # type: ignore[misc]
 
     def forward(self, given: Any) -> Any:
         """``given`` times the weights."""
-        few = given.numel() // given.shape[-1] <= _FEW_ROWS
-        kind = self.weight.dtype if few else torch.float32
-        bias = None if self.bias is None else self.bias.to(kind)
-        return nn.functional.linear(given.to(kind), self.weight.to(kind), bias).float()
+        if given.numel() // given.shape[-1] <= _FEW_ROWS:
+            product = nn.functional.linear(given.to(self.weight.dtype), self.weight).float()
+        else:
+            pieces = [nn.functional.linear(given.float(), piece.float()) for piece in self.weight.split(PIECE_ROWS)]
+            product = torch.cat(pieces, dim=-1) if len(pieces) > 1 else pieces[0]
+        return product if self.bias is None else product + self.bias.float()
 
 
 class WideEmbedding(nn.Module):  # type: ignore[misc]

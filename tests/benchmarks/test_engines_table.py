@@ -22,7 +22,7 @@ def test_an_engine_that_was_not_measured_is_a_row_that_says_why() -> None:
 
 def test_an_interpreter_without_the_engine_is_told_with_what_to_install(tmp_path: Path) -> None:
     OPTIONS.pythons["transformers"] = str(tmp_path / "none")
-    assert "pip install 'augment[transformers]'" in measure("transformers", OPTIONS).said
+    assert "pip install -e '.[transformers]'" in measure("transformers", OPTIONS).said
 
 
 def test_engines_are_named_with_commas_and_others_are_refused() -> None:

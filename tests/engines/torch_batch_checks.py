@@ -7,9 +7,9 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from augment.seams import Sampling
+from augment.serve import wide_layers
 from augment.serve.torch_batch import Batch, PromptMemory, Reading, TorchModel
 from augment.serve.torch_sampling import Sampler
-from augment.serve.wide_layers import widen
 
 torch.set_num_threads(1)
 torch.manual_seed(7)
@@ -128,7 +128,8 @@ def widened():
     narrow = Qwen2ForCausalLM(CONFIG).eval().to(torch.bfloat16)
     full = Qwen2ForCausalLM(CONFIG).eval()
     full.load_state_dict({name: value.float() for name, value in narrow.state_dict().items()})
-    widen(narrow)
+    wide_layers.PIECE_ROWS = 50  # less than the rows of some matrices
+    wide_layers.widen(narrow)
     tokens = torch.tensor([PROMPTS[1]])
     with torch.inference_mode():
         one, other = narrow(input_ids=tokens).logits, full(input_ids=tokens).logits
