@@ -202,6 +202,7 @@ class Launch:
 
     def _fleet_spec(self, namespace: str, node_id: str, model: str | None) -> FleetSpec:
         from augment.actors.fleet import FleetSpec
+        from augment.actors.gpus import GpuPolicy
 
         assert self._connection is not None
         wanted = self._settings.generator
@@ -232,6 +233,8 @@ class Launch:
             other_nodes=not self._connection.embedded and self._settings.service.nodes == "auto",
             per_node=wanted.max_concurrent,
             cache_bytes=self._settings.service.node_cache_mb * 2**20,
+            shared=not self._connection.embedded,
+            gpus=GpuPolicy(wanted.test_gpus, hide=not self._connection.embedded),
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),

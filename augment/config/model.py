@@ -164,6 +164,16 @@ class GeneratorSettings(_Section):
         ),
         json_schema_extra=_unit("MiB"),
     )
+    test_gpus: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=64.0,
+        description=(
+            "GPUs, or the share of one, that a batch of tests marked `gpu` holds where Ray has them; 0 runs them as "
+            "any other."
+        ),
+        json_schema_extra=_unit("GPUs"),
+    )
     idle: bool = Field(
         default=True, description="Work on the weakest targets while nothing changes; false writes for changes only."
     )
