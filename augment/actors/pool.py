@@ -144,7 +144,7 @@ class RayExecutor:
         told = on_verdict or (lambda _verdict: None)
         with self._registered(batch):
             first = self._run_wherever(replace(batch, defer_gpu=self._gpus.holds), told)
-            if not first.gpu_tests or first.fault is not None:
+            if not first.gpu_tests or (first.fault is not None and first.fault.kind is FaultKind.SUPERSEDED):
                 return first
             if not self._gpus.holds:
                 self._gpus.tell_of_none()

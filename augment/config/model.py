@@ -284,6 +284,15 @@ class ModelSettings(_Section):
         description="Memory for the attention cache; more lets more answers run at once.",
         json_schema_extra=_unit("GB"),
     )
+    endpoint_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description=(
+            "Interface of the OpenAI-compatible endpoint; on any other than this machine's own it asks for the token "
+            "that `augment token` prints, as its API key."
+        ),
+        json_schema_extra={"allowed": "an address of this machine"},
+    )
     endpoint_port: int = Field(
         default=8000,
         ge=1,
