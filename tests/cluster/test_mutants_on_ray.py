@@ -146,7 +146,7 @@ def test_where_ray_has_no_gpu_marked_tests_run_without_holding_one_and_that_is_s
 ) -> None:
     (root / "test_marked.py").write_text("import pytest\n\n\n@pytest.mark.gpu\ndef test_it():\n    pass\n")
     marked = Batch(new_id("batch"), str(root), sys.executable, ("test_marked.py",), coverage=False)
-    with caplog.at_level("WARNING", "augment.pool"):
+    with caplog.at_level("WARNING", "augment.gpus"):
         results = [executor.run(marked), executor.run(replace(marked, id=new_id("batch")))]
     assert [one.outcome.value for result in results for one in result.verdicts] == ["passed"] * 2
     assert caplog.messages.count(NO_GPU) == 1
