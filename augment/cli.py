@@ -26,6 +26,7 @@ _MODULES = {
     "why": ("why",),
     "doctor": ("doctor",),
     "overlay": ("overlay",),
+    "token": ("token",),
 }
 """Module of ``augment.commands`` -> the commands that it registers."""
 

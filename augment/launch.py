@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from augment.access import digest_of, ensure_token, take_variable
 from augment.actors.logs import start_logging
 from augment.cluster import Connection, check_cluster, connect, disconnect, find_address
 from augment.commands.running import run_app
 from augment.config import LoadedSettings, Settings, load_settings
+from augment.loopback import is_loopback
 from augment.records import Project
 from augment.service import TARGETS_AT_ONCE
 from augment.service.preflight import (
@@ -70,7 +72,8 @@ class Launch:
     :meth:`stop` ends what was started here and nothing else, and may be called at any time.
     """
 
-    def __init__(self, loaded: LoadedSettings, project: Project, log_dir: Path) -> None:
+    def __init__(self, loaded: LoadedSettings, project: Project, log_dir: Path, token: str | None = None) -> None:
+        self._token = token
         self._settings: Settings = loaded.settings
         self._project = project
         self._root = Path(project.root)
@@ -177,9 +180,11 @@ class Launch:
         if spec is None:
             reporter.set_health(model="off", model_name=None, model_detail=None)
         else:
-            port = free_port("127.0.0.1", self._settings.model.endpoint_port)
-            self.model_endpoint = f"http://127.0.0.1:{port}/v1"
-            self._model = ModelHost(spec, reporter, "127.0.0.1", port)
+            host = self._settings.model.endpoint_host
+            port = free_port(host, self._settings.model.endpoint_port)
+            self.model_endpoint = f"http://{_shown(host)}:{port}/v1"
+            digest = None if self._token is None or is_loopback(host) else digest_of(self._token)
+            self._model = ModelHost(spec, reporter, host, port, digest)
             self._model.start()
         warming.join()
         app = create_app(
@@ -195,13 +200,16 @@ class Launch:
             ray_dashboard_url=self._connection.dashboard_url,
             model_endpoint=self.model_endpoint,
         )
-        self._dashboard = DashboardServer(app, self._settings.service.host, self._settings.service.port)
+        host = self._settings.service.host
+        token = None if is_loopback(host) else self._token
+        self._dashboard = DashboardServer(app, host, self._settings.service.port, token)
         self._dashboard.start()
         self._fleet.await_ready()
         log.info("dashboard at %s", url)
 
     def _fleet_spec(self, namespace: str, node_id: str, model: str | None) -> FleetSpec:
         from augment.actors.fleet import FleetSpec
+        from augment.actors.gpus import GpuPolicy
 
         assert self._connection is not None
         wanted = self._settings.generator
@@ -232,6 +240,8 @@ class Launch:
             other_nodes=not self._connection.embedded and self._settings.service.nodes == "auto",
             per_node=wanted.max_concurrent,
             cache_bytes=self._settings.service.node_cache_mb * 2**20,
+            shared=not self._connection.embedded,
+            gpus=GpuPolicy(wanted.test_gpus, hide=not self._connection.embedded),
             log_dir=str(self._log_dir),
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),
@@ -241,6 +251,23 @@ class Launch:
 
 def _import_dashboard() -> None:
     importlib.import_module("augment.dashboard.pages")
+
+
+def _on_a_free_port(loaded: LoadedSettings) -> LoadedSettings:
+    """A job has its port for itself alone: whoever else watches on the usual one does not stand in its way."""
+    service = loaded.settings.service
+    port = free_port(service.host, service.port)
+    changed = loaded.settings.model_copy(update={"service": service.model_copy(update={"port": port})})
+    return replace(loaded, settings=changed)
+
+
+def _token_of(settings: Settings) -> str | None:
+    """The token where something will listen beyond this machine; None where nothing does."""
+    given = take_variable()
+    hosts = [settings.service.host, *([settings.model.endpoint_host] if settings.model.enabled else [])]
+    if all(is_loopback(host) for host in hosts):
+        return None
+    return given or ensure_token()
 
 
 def _shown(host: str) -> str:
@@ -298,7 +325,10 @@ def main(
     }
     root = Path(found.root)
     loaded = load_settings({k: v for k, v in flags.items() if v is not None}, root, config_dir)
+    if once and loaded.origins["service.port"].source == "default":
+        loaded = _on_a_free_port(loaded)
     service = loaded.settings.service
+    token = _token_of(loaded.settings)
     check_folder(root)
     check_not_running(root)
     check_port(service.host, service.port)
@@ -310,7 +340,9 @@ def main(
         say(f"{problem}: its tests will say so until that is mended; Augment goes on with the rest")
     log_dir = log_dir.resolve()
     start_logging(log_dir, "launch", service.log_level)
-    code = _watch(Launch(loaded, found, log_dir), found, log_dir, once=once)
+    if token is not None:
+        say("What listens beyond this machine asks for a token: `augment token` prints it")
+    code = _watch(Launch(loaded, found, log_dir, token), found, log_dir, once=once)
     if once:
         raise typer.Exit(code)
 

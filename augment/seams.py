@@ -114,6 +114,10 @@ class Batch:
     limits: Limits = Limits()
     share: Share | None = None
     """Which part of what pytest collects is run; None is all of it."""
+    defer_gpu: bool = False
+    """Leave out tests that are marked ``gpu``; the result names them."""
+    visible_gpus: str | None = None
+    """``CUDA_VISIBLE_DEVICES`` of the tests; None leaves it as it is."""
     explore: Exploration | None = None
     """Scenarios to run in the place of the tests that are collected; those only bring conftest files and plugins."""
 
@@ -162,6 +166,8 @@ class BatchResult:
     batch_id: str
     verdicts: tuple[Verdict, ...] = ()
     collected: tuple[str, ...] = ()
+    gpu_tests: tuple[str, ...] = ()
+    """Those marked ``gpu`` among what was asked for; with ``defer_gpu`` they are not among ``collected``."""
     collection_errors: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()

@@ -14,6 +14,7 @@ from augment.actors.base import cause_of
 from augment.actors.executor import ExecutorActor
 from augment.actors.generator import MODEL_KEY, GeneratorActor
 from augment.actors.governor import GovernorActor
+from augment.actors.gpus import GpuPolicy
 from augment.actors.naming import (
     GENERATOR,
     GOVERNOR,
@@ -82,6 +83,10 @@ class FleetSpec:
     """Batches at once on one other node; None goes by its CPUs."""
     cache_bytes: int = 2 << 30
     """What another node may keep of the project's revisions."""
+    gpus: GpuPolicy | None = None
+    """How tests meet GPUs; None holds none."""
+    shared: bool = False
+    """Whether others use this Ray too: background work then yields to what they wait for."""
 
 
 OWN_ERRORS = "augment.errors."
@@ -106,7 +111,8 @@ class Fleet:
         reporter = ReporterClient(spec.namespace)
         # What the last launch left behind must not be taken for the state of this one's model.
         reporter.remember(MODEL_KEY, {"state": "loading" if spec.model else "off", "name": spec.model or ""})
-        self._make(GOVERNOR, GovernorActor, spec.slots, spec.threshold, max_concurrency=MAX_WAITING_FOR_LEASE)
+        governed = (spec.slots, spec.threshold, spec.gpus)
+        self._make(GOVERNOR, GovernorActor, *governed, max_concurrency=MAX_WAITING_FOR_LEASE)
         for slot in range(spec.slots):
             self._make(executor_part(slot), ExecutorActor, slot, spec.project, *confined, *logs, max_task_retries=0)
         self._make(
@@ -135,7 +141,7 @@ class Fleet:
             *logs,
             max_concurrency=2,
         )
-        self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs)
+        self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs, spec.shared)
         reporter.set_health(nodes=[])
         if spec.other_nodes:
             self._use_other_nodes(reporter)

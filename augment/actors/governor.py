@@ -5,6 +5,7 @@ from __future__ import annotations
 import ray
 
 from augment.actors.base import Shell
+from augment.actors.gpus import GpuPolicy
 from augment.records import Lane, ResourceSample
 from augment.service import Governor, GovernorState, Lease, Where
 
@@ -18,7 +19,8 @@ class GovernorActor(Shell):
     allowed. Slots on other nodes are offered again within seconds. Nothing of it needs to be recovered.
     """
 
-    def __init__(self, slots: int, threshold: float) -> None:
+    def __init__(self, slots: int, threshold: float, gpus: GpuPolicy | None = None) -> None:
+        self._gpus = gpus or GpuPolicy()
         self._governor = Governor(slots, threshold=threshold)
 
     def acquire(
@@ -58,6 +60,10 @@ class GovernorActor(Shell):
     def declare_unfit(self, node: str, why: str) -> None:
         """See :meth:`Governor.declare_unfit`."""
         self._governor.declare_unfit(node, why)
+
+    def gpus(self) -> GpuPolicy:
+        """How tests meet GPUs, the same for all who run batches."""
+        return self._gpus
 
     def state(self) -> GovernorState:
         """See :meth:`Governor.state`."""

@@ -26,11 +26,12 @@ class ModelHost:
     An application that was there before belongs to somebody else and stays.
     """
 
-    def __init__(self, spec: EngineSpec, reporter: ReporterClient, host: str, port: int) -> None:
+    def __init__(self, spec: EngineSpec, reporter: ReporterClient, host: str, port: int, digest: str | None) -> None:
         self._spec = spec
         self._reporter = reporter
         self._host = host
         self._port = port
+        self._digest = digest
         self._deployed = False
         self._told: dict[str, Any] = {}
         self._stopping = threading.Event()
@@ -53,7 +54,7 @@ class ModelHost:
 
     def _work(self) -> None:
         try:
-            self._deployed = deploy(self._spec, http_host=self._host, http_port=self._port)
+            self._deployed = deploy(self._spec, http_host=self._host, http_port=self._port, digest=self._digest)
         except (AugmentError, ray.exceptions.RayError) as error:
             log.error("the model cannot be deployed: %s", error)
             self._tell("failed", cause_of(error))

@@ -16,6 +16,7 @@ import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from augment.actors.base import cause_of
+from augment.actors.gpus import GpuUse, NoGpuError, gpu_batch, joined
 from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
 from augment.cluster.shipping import BlobSource, Sender
 from augment.errors import AugmentError
@@ -43,6 +44,11 @@ SEND_TIMEOUT_S = 120.0
 """For one piece of a revision to reach another node."""
 WIDTH_GOOD_S = 5.0
 """How long the number of slots is taken to be what it was: nodes come and go in minutes."""
+
+
+def group_name(namespace: str, lane: Lane | None = None) -> str:
+    """How the name of a reservation begins, as the Ray dashboard shows it; without a lane, of any of the namespace."""
+    return f"{namespace}: " + (f"{lane.value} lane batch" if lane else "")
 
 
 class CpuReservation:
@@ -127,6 +133,7 @@ class RayExecutor:
         self._reservations: dict[int, CpuReservation] = {}
         self._running: dict[str, int | None] = {}
         self._cancelled: set[str] = set()
+        self._gpus = GpuUse(namespace)
         self._lock = threading.Lock()
 
     def run(self, batch: Batch, on_verdict: VerdictSink | None = None) -> BatchResult:
@@ -135,6 +142,18 @@ class RayExecutor:
         What another node does not see pass of the user's own tests runs again in the project.
         """
         told = on_verdict or (lambda _verdict: None)
+        with self._registered(batch):
+            first = self._run_wherever(replace(batch, defer_gpu=self._gpus.holds), told)
+            if not first.gpu_tests or (first.fault is not None and first.fault.kind is FaultKind.SUPERSEDED):
+                return first
+            if not self._gpus.holds:
+                self._gpus.tell_of_none()
+                return first
+            gpus = self._gpus.policy.per_batch
+            _, second = self._run(gpu_batch(batch, first), Where.HOME, lambda _lease: told, gpus)
+            return joined(first, second)
+
+    def _run_wherever(self, batch: Batch, told: VerdictSink) -> BatchResult:
         where = _where(batch)
         look = SecondLook(batch, told)
 
@@ -150,9 +169,9 @@ class RayExecutor:
         return together(first, second)
 
     def _run(
-        self, batch: Batch, where: Where, sink: Callable[[Lease], VerdictSink]
+        self, batch: Batch, where: Where, sink: Callable[[Lease], VerdictSink], gpus: float = 0.0
     ) -> tuple[Lease | None, BatchResult]:
-        """The result of a batch, and where it was run."""
+        """The result of a batch that holds so many ``gpus``, and where it was run."""
         reported: set[str] = set()
 
         def on(lease: Lease) -> BatchResult:
@@ -162,9 +181,14 @@ class RayExecutor:
                 reported.add(verdict.nodeid)
                 told(verdict)
 
-            return self._stream(lease, batch, BatchResult, report)
+            with self._gpus.held(batch, gpus, lambda: self._is_cancelled(batch.id)) as seeing:
+                return self._stream(lease, seeing, BatchResult, report)
 
-        found = self._anywhere(batch, on, where, batch.avoid)
+        try:
+            found = self._anywhere(batch, on, where, batch.avoid)
+        except NoGpuError as error:
+            kind = FaultKind.SUPERSEDED if self._is_cancelled(batch.id) else FaultKind.TIMEOUT
+            return None, _unrun(batch, Fault(kind, str(error)), reported)
         if isinstance(found, Fault):
             return None, _unrun(batch, found, reported)
         lease, result = found
@@ -192,31 +216,43 @@ class RayExecutor:
     def mutate(self, order: MutationOrder, on_outcome: MutantSink | None = None) -> MutationResult:
         """Try the mutants of ``order`` on an executor that may be used; on another when it dies."""
         told = on_outcome or (lambda _verdict: None)
-        found = self._anywhere(order, lambda lease: self._stream(lease, order, MutationResult, told), Where.ANYWHERE)
+        with self._registered(order):
+            found = self._anywhere(
+                order, lambda lease: self._stream(lease, order, MutationResult, told), Where.ANYWHERE
+            )
         return MutationResult(order.id, fault=found) if isinstance(found, Fault) else found[1]
 
     def _anywhere(self, work: Work, do: Callable[[Lease], T], where: Where, avoid: str = "") -> tuple[Lease, T] | Fault:
         """Do ``work`` under a lease, and tell which that was; a fault when it was done nowhere."""
+        for attempt in range(1, MAX_TRIES + 1):
+            # The last try is beside the project: its node is not lost unless all is.
+            lease = self._lease(work, avoid, where if attempt < MAX_TRIES else Where.HOME)
+            if lease is None:
+                return Fault(FaultKind.SUPERSEDED, "cancelled before it began")
+            try:
+                return lease, self._run_on(lease, work, do)
+            # First, as an error of another process is of the class of its cause too.
+            except ray.exceptions.RayError as error:
+                self._lost(lease, work, error, attempt)
+            except RevisionGoneError as gone:
+                return Fault(FaultKind.SUPERSEDED, str(gone))
+        return Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row")
+
+    @contextlib.contextmanager
+    def _registered(self, work: Work) -> Iterator[None]:
+        """For the length of a block ``work`` may be cancelled, whatever it is at."""
         with self._lock:
             self._running[work.id] = None
         try:
-            for attempt in range(1, MAX_TRIES + 1):
-                # The last try is beside the project: its node is not lost unless all is.
-                lease = self._lease(work, avoid, where if attempt < MAX_TRIES else Where.HOME)
-                if lease is None:
-                    return Fault(FaultKind.SUPERSEDED, "cancelled before it began")
-                try:
-                    return lease, self._run_on(lease, work, do)
-                # First, as an error of another process is of the class of its cause too.
-                except ray.exceptions.RayError as error:
-                    self._lost(lease, work, error, attempt)
-                except RevisionGoneError as gone:
-                    return Fault(FaultKind.SUPERSEDED, str(gone))
-            return Fault(FaultKind.WORKER_LOST, f"lost {MAX_TRIES} executors in a row")
+            yield
         finally:
             with self._lock:
                 self._running.pop(work.id, None)
                 self._cancelled.discard(work.id)
+
+    def _is_cancelled(self, work_id: str) -> bool:
+        with self._lock:
+            return work_id in self._cancelled
 
     def _lost(self, lease: Lease, work: Work, error: ray.exceptions.RayError, attempt: int) -> None:
         """Take note that ``work`` was not done. Raises what a person can mend, as the project's own node says it."""
@@ -247,16 +283,15 @@ class RayExecutor:
     def _lease(self, work: Work, avoid: str, where: Where) -> Lease | None:
         """Wait for a lease; None once the work is cancelled."""
         while True:
-            with self._lock:
-                if work.id in self._cancelled:
-                    return None
+            if self._is_cancelled(work.id):
+                return None
             asked = self._find_governor().acquire.remote(work.lane, self._holder, 1.0, slot_of(avoid), where)
             lease: Lease | None = ray.get(asked)
             if lease is not None:
                 return lease
 
     def _run_on(self, lease: Lease, work: Work, do: Callable[[Lease], T]) -> T:
-        name = f"{work.lane.value} lane batch"
+        name = group_name(self._namespace, work.lane)
         reservation = self._reservations.setdefault(lease.slot, CpuReservation(name, lease.node))
         stopping = threading.Event()
         renewer = threading.Thread(target=self._renew, args=(lease, stopping), daemon=True)

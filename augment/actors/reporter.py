@@ -102,11 +102,15 @@ class ReporterClient:
             self._actor = find_actor(REPORTER, self._namespace)
         return self._actor
 
+    def _sent(self, group: str, method: str, *arguments: Any) -> Any:
+        """The reference of a call, which the Ray dashboard shows by what it does."""
+        return getattr(self._handle(), group).options(name=f"reporter: {method}").remote(method, *arguments)
+
     def _write(self, method: str, *arguments: Any) -> Any:
-        return ray.get(self._handle().write.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
+        return ray.get(self._sent("write", method, *arguments), timeout=CALL_TIMEOUT_S)
 
     def _read(self, method: str, *arguments: Any) -> Any:
-        return ray.get(self._handle().read.remote(method, *arguments), timeout=CALL_TIMEOUT_S)
+        return ray.get(self._sent("read", method, *arguments), timeout=CALL_TIMEOUT_S)
 
     def admission(self, admission_id: str) -> Admission:
         """The admission of this id."""
@@ -361,7 +365,7 @@ class CoordinatorNotebook(ReporterClient):
 
     def _write(self, method: str, *arguments: Any) -> Any:
         with self._lock:
-            self._under_way.append(self._handle().write.remote(method, *arguments))
+            self._under_way.append(self._sent("write", method, *arguments))
             done = [self._under_way.popleft()] if len(self._under_way) > MOST_UNDER_WAY else []
         if done:
             ray.get(done, timeout=CALL_TIMEOUT_S)

@@ -14,7 +14,9 @@ import ray
 from augment.actors.base import Shell, cause_of, end_with_threads
 from augment.actors.logs import start_logging
 from augment.actors.naming import GOVERNOR, MONITOR, find_actor
+from augment.actors.pool import group_name
 from augment.actors.reporter import ReporterClient
+from augment.cluster.demand import others_waiting
 from augment.records import Activity
 from augment.service import ResourceMonitor
 
@@ -31,12 +33,16 @@ class ResourceMonitorActor(Shell):
     monitor is back; one or two samples are missing from the graph.
     """
 
-    def __init__(self, root: str, namespace: str, own_pids: Sequence[int], log_dir: str, log_level: str) -> None:
+    def __init__(
+        self, root: str, namespace: str, own_pids: Sequence[int], log_dir: str, log_level: str, shared: bool = False
+    ) -> None:
         start_logging(Path(log_dir), MONITOR, log_level)
         end_with_threads()
         self._namespace = namespace
         self._own_pids = {os.getpid(), *own_pids}
-        self._monitor = ResourceMonitor(Path(root), lambda: tuple(self._own_pids))
+        self._monitor = ResourceMonitor(
+            Path(root), lambda: tuple(self._own_pids), pending=self._others_wait if shared else None
+        )
         self._reporter = ReporterClient(namespace)
         self._told = ""
         self._stopping = threading.Event()
@@ -58,9 +64,18 @@ class ResourceMonitorActor(Shell):
             except ray.exceptions.RayError as error:
                 log.warning("a sample was lost: %s", cause_of(error))
 
+    def _others_wait(self) -> float:
+        """CPUs that other jobs of the cluster wait for; none where Ray does not tell."""
+        address = ray.get_runtime_context().gcs_address
+        try:
+            return others_waiting(address, group_name(self._namespace))
+        except (ray.exceptions.RayError, RuntimeError) as error:
+            log.warning("what others wait for is not known: %s", cause_of(error))
+            return 0.0
+
     def _tell(self, reason: str) -> None:
         """Say when background work is held back, and when it goes on; not every change of a percentage."""
-        cause = reason.partition(" at ")[0]
+        cause = reason.partition(" at ")[0].lstrip("0123456789. ")
         if cause == self._told:
             return
         text = f"holding background work back: {reason}" if reason else "background work may run"

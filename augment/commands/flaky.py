@@ -12,6 +12,7 @@ import httpx
 import typer
 from typer.core import TyperGroup
 
+from augment.access import bearer
 from augment.config import load_settings
 from augment.errors import AugmentError, ProjectError
 from augment.service import muting
@@ -131,7 +132,9 @@ def through(
 
 def _ask(url: str, method: str, path: str, order: dict[str, Any] | None, timeout_s: float) -> Any:
     try:
-        answer = httpx.request(method, f"{url}/api/v1/{path}", json=order, timeout=timeout_s, trust_env=False)
+        answer = httpx.request(
+            method, f"{url}/api/v1/{path}", json=order, headers=bearer(), timeout=timeout_s, trust_env=False
+        )
         content = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AugmentError(f"the service does not answer at {url}: {error or type(error).__name__}") from error

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 import typer
 
+from augment.access import bearer
 from augment.analysis import discover_project, take_snapshot
 from augment.commands.flaky import through
 from augment.config import load_settings
@@ -132,7 +133,7 @@ def _review(admission_id: str | None, project: Path, verb: str) -> str:
 def _ask(url: str, admission_id: str, verb: str) -> str:
     address = f"{url}/api/v1/admissions/{quote(admission_id, safe='')}/{verb}"
     try:
-        answer = httpx.post(address, timeout=_ANSWER_S, trust_env=False)
+        answer = httpx.post(address, headers=bearer(), timeout=_ANSWER_S, trust_env=False)
         content: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AugmentError(f"the service does not answer at {url}: {error or type(error).__name__}") from error

@@ -12,6 +12,7 @@ import httpx
 import psutil
 import typer
 
+from augment.access import bearer
 from augment.errors import AugmentError, ProjectError
 from augment.service.preflight import ServiceRecord, clear_service, read_service
 
@@ -105,7 +106,7 @@ def _find(project: Path) -> ServiceRecord | None:
 
 def _ask(running: ServiceRecord, what: str) -> dict[str, Any]:
     try:
-        answer = httpx.get(f"{running.url}/api/v1/{what}", timeout=ANSWER_TIMEOUT_S, trust_env=False)
+        answer = httpx.get(f"{running.url}/api/v1/{what}", headers=bearer(), timeout=ANSWER_TIMEOUT_S, trust_env=False)
         answer.raise_for_status()
         content: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import httpx
 import typer
 
+from augment.access import bearer
 from augment.errors import AugmentError, ProjectError
 from augment.service.preflight import read_service
 from augment.store import Store, why
@@ -63,7 +64,7 @@ def _ask(nodeid: str, root: Path) -> dict[str, Any]:
 def _ask_service(url: str, nodeid: str) -> dict[str, Any]:
     address = f"{url}/api/v1/why?{urlencode({'nodeid': nodeid}, errors='surrogatepass')}"
     try:
-        answer = httpx.get(address, timeout=ANSWER_TIMEOUT_S, trust_env=False)
+        answer = httpx.get(address, headers=bearer(), timeout=ANSWER_TIMEOUT_S, trust_env=False)
         content: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise AugmentError(f"the service does not answer at {url}: {error or type(error).__name__}") from error

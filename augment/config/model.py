@@ -164,6 +164,16 @@ class GeneratorSettings(_Section):
         ),
         json_schema_extra=_unit("MiB"),
     )
+    test_gpus: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=64.0,
+        description=(
+            "GPUs, or the share of one, that a batch of tests marked `gpu` holds where Ray has them; 0 runs them as "
+            "any other."
+        ),
+        json_schema_extra=_unit("GPUs"),
+    )
     idle: bool = Field(
         default=True, description="Work on the weakest targets while nothing changes; false writes for changes only."
     )
@@ -273,6 +283,15 @@ class ModelSettings(_Section):
         le=1024.0,
         description="Memory for the attention cache; more lets more answers run at once.",
         json_schema_extra=_unit("GB"),
+    )
+    endpoint_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description=(
+            "Interface of the OpenAI-compatible endpoint; on any other than this machine's own it asks for the token "
+            "that `augment token` prints, as its API key."
+        ),
+        json_schema_extra={"allowed": "an address of this machine"},
     )
     endpoint_port: int = Field(
         default=8000,

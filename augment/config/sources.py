@@ -20,7 +20,7 @@ _ALIASES = {"budget": "generator.budget_seconds_per_module", "output": "generato
 
 _NOT_FROM_PROJECT = frozenset(
     {"service.project", "service.address", "service.host", "service.config_dir"}
-    | {"model.base_url", "model.api_key_variable", "model.engine_python"}
+    | {"model.base_url", "model.api_key_variable", "model.endpoint_host", "model.engine_python"}
 )
 """A project that was merely cloned may not open a port to the network, join a cluster, redirect its configuration, send
 code and keys to a server of its choice, or name a program to be run with the user's rights."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from augment.dashboard.login import TokenGate
 from augment.loopback import is_loopback
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,7 +22,7 @@ _HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # none at all would make forms of our own come from nowhere
 )
 
 
@@ -30,11 +31,12 @@ class Guard:
 
     With ``loopback_only`` a request whose Host header names another machine is refused: a page elsewhere that
     makes its own name point to 127.0.0.1 must read nothing. A request that changes something must come from this page
-    or from a program, never from another site.
+    or from a program, never from another site. With the ``digest`` of a token nothing is answered without it.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp, *, loopback_only: bool, digest: str | None = None) -> None:
         self._app = app
+        self._gate = TokenGate(digest) if digest is not None else None
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,12 +46,15 @@ class Guard:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(str(scope.get("method", "GET")), headers)
-        if refusal is None:
+        admitted = refusal is None and (self._gate is None or self._gate.admits(headers))
+        if admitted:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
+        elif refusal is None and self._gate is not None:
+            await self._gate.answer(scope, headers, receive, _with_headers(send))
         else:
-            await _refuse(send, refusal)
+            await _refuse(send, refusal or "")
 
     def _refusal(self, method: str, headers: Mapping[str, str]) -> str | None:
         host = headers.get("host", "")

@@ -10,6 +10,7 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
+from augment.access import digest_of
 from augment.dashboard.security import Guard
 from augment.dashboard.stream import Broadcaster
 from augment.errors import AugmentError
@@ -26,10 +27,14 @@ class DashboardError(AugmentError):
 class DashboardServer:
     """Serves an app made by ``create_app`` on one port, 0 meaning any free one.
 
+    With a ``token`` it answers only who has it; on any other address than loopback there must be one.
     ``start()`` returns once it answers; ``stop()`` ends it within two seconds, open event streams included.
     """
 
-    def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8080) -> None:
+    def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8080, token: str | None = None) -> None:
+        if token is None and not is_loopback(host):
+            raise DashboardError(f"the dashboard is not served on {host} without a token")
+        self._digest = digest_of(token) if token is not None else None
         self._app = app
         self._host = host
         self.port = port
@@ -47,7 +52,7 @@ class DashboardServer:
         listener = self._bind()
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            Guard(self._app, loopback_only=is_loopback(self._host)),
+            Guard(self._app, loopback_only=is_loopback(self._host), digest=self._digest),
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -62,6 +62,7 @@ class Ledger:
         self._offset = 0
         self._round = 0
         self._collected: dict[int, dict[str, None]] = {}
+        self._gpu_tests: dict[str, None] = {}
         self._told: list[str] = []
         self._finished: dict[int, set[str]] = {}
         self._tests = RoundOfTests()
@@ -70,6 +71,7 @@ class Ledger:
             "round": self._on_round,
             "uncollectable": self._on_uncollectable,
             "not_found": self._on_not_found,
+            "gpu_tests": self._on_gpu_tests,
             "collected": self._on_collected,
             "started": self._on_started,
             "verdict": self._on_verdict,
@@ -108,6 +110,9 @@ class Ledger:
     def _on_collected(self, event: Event) -> None:
         self._tests.collected(event["nodeids"])
         self._collected.setdefault(self._round, {}).update(dict.fromkeys(event["nodeids"]))
+
+    def _on_gpu_tests(self, event: Event) -> None:
+        self._gpu_tests.update(dict.fromkeys(event["nodeids"]))
 
     def _on_files(self, event: Event) -> None:
         self._files.update({file: FileFacts(tie, seconds) for file, (tie, seconds) in event["files"].items()})
@@ -236,6 +241,7 @@ class Ledger:
             batch_id=self._batch.id,
             verdicts=tuple(self._verdicts),
             collected=tuple(collected),
+            gpu_tests=tuple(self._gpu_tests),
             collection_errors=dict(self._errors),
             files=dict(self._files),
             failures=tuple(self._failures),

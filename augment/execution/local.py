@@ -351,7 +351,10 @@ def _arguments(batch: Batch, cwd: str, nodeids: list[str]) -> list[str]:
 def _varied(batch: Batch) -> dict[str, str]:
     """The variables of the environment that this batch has otherwise than usual."""
     wanted = {"TZ": batch.time_zone, "TMPDIR": batch.temp_folder}
-    return {name: value for name, value in wanted.items() if value}
+    varied = {name: value for name, value in wanted.items() if value}
+    if batch.visible_gpus is not None:
+        varied["CUDA_VISIBLE_DEVICES"] = batch.visible_gpus
+    return varied
 
 
 def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str, Any]:
@@ -373,6 +376,7 @@ def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str,
         "measure": list(batch.measure),
         "known": work.coverage.known if batch.coverage else [],
         "shuffle_seed": batch.shuffle_seed,
+        "defer_gpu": batch.defer_gpu,
         "share": None if batch.share is None else asdict(batch.share),
         "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
         "learn": batch.trusted and not (work.mutate or work.explore),

@@ -49,7 +49,8 @@ class ModelServer:
     :class:`ServeEngine` asks them again, HTTP clients see an error.
     """
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, digest: str | None = None) -> None:
+        self._digest = digest
         self._server = ChatServer(spec, EngineProcess(spec))
 
     def __del__(self) -> None:
@@ -74,15 +75,17 @@ class ModelServer:
         """See :func:`health_response`."""
         return openai_http.health_response(self._server)
 
-    @web.get("/v1/models")
-    async def models_page(self) -> dict[str, Any]:
+    @web.get("/v1/models", response_model=None)
+    async def models_page(self, asked: HttpRequest) -> Response | dict[str, Any]:
         """The one model that is served."""
-        return openai_api.models_body(self._server.model, self._server.created)
+        refusal = openai_http.token_refusal(asked.headers.get("authorization", ""), self._digest)
+        return refusal or openai_api.models_body(self._server.model, self._server.created)
 
     @web.post("/v1/chat/completions", response_model=None)
-    async def chat_page(self, body: openai_api.ChatRequest) -> Response:
+    async def chat_page(self, body: openai_api.ChatRequest, asked: HttpRequest) -> Response:
         """See :func:`chat_response`."""
-        return await openai_http.chat_response(self._server, body)
+        refusal = openai_http.token_refusal(asked.headers.get("authorization", ""), self._digest)
+        return refusal or await openai_http.chat_response(self._server, body)
 
 
 # ---------------------------------------------------------------------- deployment
@@ -98,9 +101,11 @@ class ModelStatus:
     pid: int | None = None
 
 
-def deploy(spec: EngineSpec, *, http_host: str = "127.0.0.1", http_port: int = 8000) -> bool:
+def deploy(spec: EngineSpec, *, http_host: str = "127.0.0.1", http_port: int = 8000, digest: str | None = None) -> bool:
     """Serve the model of ``spec`` on the Ray that this process is connected to; it loads in the background.
 
+    HTTP clients, the question after its health apart, are asked for the token of which ``digest`` is given. The token
+    itself stays here: what a deployment is made of lies in the cluster for everybody to read.
     Returns False when the application runs already: it is then shared, whatever its model (see :func:`status`).
     Raises ClusterError when the endpoint's port is taken or Serve refuses.
     """
@@ -113,13 +118,13 @@ def deploy(spec: EngineSpec, *, http_host: str = "127.0.0.1", http_port: int = 8
     options = {"host": http_host, "port": http_port}
     try:
         serve.start(proxy_location="HeadOnly", http_options=options)
-        serve.run(_bound(spec), name=APP, route_prefix="/")
+        serve.run(_bound(spec, digest), name=APP, route_prefix="/")
     except (RayServeException, RuntimeError, ValueError) as error:
         raise ClusterError(f"Ray Serve cannot host the model: {str(error).splitlines()[0]}") from error
     return True
 
 
-def _bound(spec: EngineSpec) -> serve.Application:
+def _bound(spec: EngineSpec, digest: str | None) -> serve.Application:
     # Ray's own accounting: by default nothing, since the model runs at the lowest priority beside everything else.
     actor: dict[str, Any] = {"num_cpus": spec.num_cpus, "num_gpus": spec.num_gpus}
     deployment = ModelServer.options(  # type: ignore[attr-defined]
@@ -132,7 +137,7 @@ def _bound(spec: EngineSpec) -> serve.Application:
         graceful_shutdown_wait_loop_s=0.2,
         graceful_shutdown_timeout_s=3.0,
     )
-    bound: serve.Application = deployment.bind(spec)
+    bound: serve.Application = deployment.bind(spec, digest)
     return bound
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from augment.access import has_bearer
 from augment.errors import ModelError
 from augment.seams import Completion
 from augment.serve import openai_api as openai
@@ -24,6 +25,14 @@ def invalid_response(error: RequestValidationError) -> Response:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body")
     return _error(400, f"{where}: {first['msg']}", "invalid_request_error", param=where or None)
+
+
+def token_refusal(authorization: str, digest: str | None) -> Response | None:
+    """401 unless the header carries the token of which ``digest`` is known; None asks for none."""
+    if digest is None or has_bearer(authorization, digest):
+        return None
+    message = "This endpoint needs its token as API key; `augment token` prints it where Augment runs."
+    return _error(401, message, "invalid_request_error", "invalid_api_key")
 
 
 def health_response(server: ChatServer) -> Response:

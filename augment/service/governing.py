@@ -99,6 +99,7 @@ class Governor:
         self._above = 0
         self._below = 0
         self._reason = ""
+        self._for_others = False
         self._changed = threading.Condition()
 
     def acquire(
@@ -151,7 +152,9 @@ class Governor:
         name, share = sample.highest
         waiting = sample.pending_cpus > 0
         if share > self._threshold or waiting:
-            self._above, self._below = self._above + 1, 0
+            self._for_others = waiting
+            # A busy machine may be so for a moment; another job that waits, waits for us.
+            self._above, self._below = self._above + (self._patience if waiting else 1), 0
             if self._above >= self._patience:
                 reason = (
                     f"{sample.pending_cpus:g} CPUs are wanted by other jobs"
@@ -159,9 +162,10 @@ class Governor:
                     else f"{name} at {share:.0%}, threshold {self._threshold:.0%}"
                 )
                 self.set_limit(0, reason)
-        elif share < self._threshold - self._margin:
+        elif share < self._threshold - self._margin or self._for_others:
             self._above, self._below = 0, self._below + 1
             if self._below >= self._patience:
+                self._for_others = False
                 self._lift()
         else:
             self._above = self._below = 0

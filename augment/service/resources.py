@@ -49,7 +49,7 @@ class ResourceMonitor:
     """Takes samples; CPU is a mean since the last one.
 
     ``own_pids`` names the roots of Augment's own process trees. Their CPU time is reported apart as ``own_cpu``, so
-    that Augment yields to its user's work and not to itself.
+    that Augment yields to its user's work and not to itself. ``pending`` tells what other jobs of a cluster wait for.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class ResourceMonitor:
         own_pids: Callable[[], Iterable[int]],
         *,
         gpu: GpuProbe = nvidia_smi,
+        pending: Callable[[], float] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._root = root
         self._own_pids = own_pids
         self._gpu = gpu
+        self._pending = pending or (lambda: 0.0)
         self._clock = clock
         self._has_gpu = True
         self._cores = psutil.cpu_count() or 1
@@ -87,6 +89,7 @@ class ResourceMonitor:
             gpu=gpu[0] if gpu else None,
             gpu_memory=gpu[1] if gpu else None,
             own_cpu=min(self._own_cpu(elapsed), total, 1.0),
+            pending_cpus=self._pending(),
         )
 
     def _own_cpu(self, elapsed: float) -> float:

@@ -78,6 +78,18 @@ class Review:
 
 
 @pytest.fixture
+def guarded(reporter: Any, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The address of a real server that asks for a token, and the token."""
+    from augment.dashboard import DashboardServer, create_app
+
+    token = "a-token-of-this-test-alone"
+    server = DashboardServer(create_app(reporter, Review(reporter, tmp_path), title="shop"), port=0, token=token)
+    server.start()
+    yield server.url, token
+    server.stop()
+
+
+@pytest.fixture
 def url(reporter: Any, tmp_path: Path) -> Iterator[str]:
     """The address of a real server over the reporter."""
     from augment.dashboard import DashboardServer, create_app

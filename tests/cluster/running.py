@@ -51,12 +51,19 @@ class Service:
     """``python -m augment.launch`` in a process of its own."""
 
     def __init__(
-        self, project: Path, logs: Path, flags: Sequence[str] = (), command: Sequence[str] | None = None
+        self,
+        project: Path,
+        logs: Path,
+        flags: Sequence[str] = (),
+        command: Sequence[str] | None = None,
+        host: str = "127.0.0.1",
+        token: str | None = None,
     ) -> None:
         self.project = project
         self.logs = logs
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         base = command or (sys.executable, "-m", "augment.launch", str(project), "--address", "local")
         self._command = [*base, "--port", str(self.port), "--log-dir", str(logs), *flags]
         self._process: subprocess.Popen[str] | None = None
@@ -82,7 +89,7 @@ class Service:
 
     def get(self, path: str) -> Any:
         """An answer of the REST interface."""
-        answer = httpx.get(f"{self.url}/api/v1/{path}", timeout=30, trust_env=False)
+        answer = httpx.get(f"{self.url}/api/v1/{path}", headers=self.headers, timeout=30, trust_env=False)
         answer.raise_for_status()
         return answer.json()
 
@@ -96,6 +103,11 @@ class Service:
         """The driver's process id."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def ray_dashboard(self) -> str:
+        """The address of Ray's own dashboard, as it printed it."""
+        return self.output.partition("Ray's own: ")[2].partition(")")[0]
 
     def processes(self, title: str = "") -> list[psutil.Process]:
         """Its processes, the driver excluded, whose command line holds ``title``."""
@@ -164,7 +176,8 @@ class Service:
 
         def follow() -> None:
             try:
-                with httpx.stream("GET", f"{self.url}/api/v1/events", timeout=None, trust_env=False) as stream:
+                asked = f"{self.url}/api/v1/events"
+                with httpx.stream("GET", asked, headers=self.headers, timeout=None, trust_env=False) as stream:
                     connected.set()
                     name = ""
                     for line in stream.iter_lines():

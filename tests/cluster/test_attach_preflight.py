@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heads import Head
+from heads import RAY, Head
 from running import copy_of_example, free_port
 
 from augment.cluster.preflight import (
@@ -74,6 +74,15 @@ def test_a_token_that_is_refused_is_named_by_its_place_and_never_shown(guarded: 
     with pytest.raises(ClusterError, match=f"refuses the token of {path}") as refused:
         check_reachable(guarded.address, environ=environ_of(tmp_path))
     assert OTHER not in str(refused.value)
+
+
+def test_the_head_prints_the_token_that_is_asked_for(guarded: Head, tmp_path: Path) -> None:
+    own_token(tmp_path, TOKEN)
+    command = [RAY, "get-auth-token"]
+    done = subprocess.run(command, env=environ_of(tmp_path), capture_output=True, text=True, check=True)
+    assert check_reachable(
+        guarded.address, environ=environ_of(tmp_path / "new", RAY_AUTH_TOKEN=done.stdout.split()[-1])
+    )
 
 
 def test_a_token_that_is_accepted_is_asked_for_by_its_cluster(guarded: Head, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import ray
 
 from augment.actors.executor import ExecutorActor
 from augment.actors.governor import GovernorActor
+from augment.actors.gpus import NO_GPU, GpuPolicy
 from augment.actors.naming import GOVERNOR, actor_options, executor_part
 from augment.actors.pool import RayExecutor
 from augment.analysis import discover_project, take_snapshot, targets_of
@@ -75,7 +76,9 @@ def executor(root: Path) -> Iterator[RayExecutor]:
         (root.parent / "logs").mkdir()
         project = discover_project(root, sys.executable)
         held: list[Any] = [
-            GovernorActor.options(**actor_options(GOVERNOR, NAMESPACE, node, max_concurrency=8)).remote(2, 1.0)
+            GovernorActor.options(**actor_options(GOVERNOR, NAMESPACE, node, max_concurrency=8)).remote(
+                2, 1.0, GpuPolicy(1.0)
+            )
         ]
         held += [
             ExecutorActor.options(**actor_options(executor_part(slot), NAMESPACE, node)).remote(
@@ -136,3 +139,14 @@ def test_an_order_that_is_cancelled_while_it_is_tried_comes_back(
     assert result.fault is not None
     assert result.fault.kind is FaultKind.SUPERSEDED
     assert [one.mutant for one in result.verdicts] == [order.mutants[0].id]
+
+
+def test_where_ray_has_no_gpu_marked_tests_run_without_holding_one_and_that_is_said(
+    executor: RayExecutor, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "test_marked.py").write_text("import pytest\n\n\n@pytest.mark.gpu\ndef test_it():\n    pass\n")
+    marked = Batch(new_id("batch"), str(root), sys.executable, ("test_marked.py",), coverage=False)
+    with caplog.at_level("WARNING", "augment.gpus"):
+        results = [executor.run(marked), executor.run(replace(marked, id=new_id("batch")))]
+    assert [one.outcome.value for result in results for one in result.verdicts] == ["passed"] * 2
+    assert caplog.messages.count(NO_GPU) == 1

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from running import Service, Start, copy_of_example, free_port, wait_for
+
+from augment.cluster.preflight import own_addresses
+from augment.loopback import is_loopback
+
+TOKEN = "s3cret-of-the-whole-service-test"
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +81,58 @@ def test_a_save_is_judged_and_a_stop_leaves_nothing_behind(start: Start) -> None
     assert not (service.project / ".augment" / "service.json").exists()
     assert "stopped" in service.output
     assert "Traceback" not in service.output
+
+
+def test_beyond_this_machine_only_the_dashboard_is_reached_and_its_token_is_nowhere(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [address for address in own_addresses() if not is_loopback(address) and ":" not in address]
+    if not others:
+        pytest.skip("this machine has no address but loopback")
+    host = others[0]
+    monkeypatch.setenv("AUGMENT_TOKEN", TOKEN)
+    monkeypatch.setenv("AUGMENT_LOG_LEVEL", "DEBUG")
+    service = start(None, "--no-model", "--host", host, host=host, token=TOKEN)
+    first_look(service)
+    assert httpx.get(f"{service.url}/api/v1/runs", trust_env=False).status_code == 401
+    status = [sys.executable, "-m", "augment", "status", str(service.project)]
+    done = subprocess.run(status, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("AUGMENT_TOKEN", TOKEN[::-1])
+    done = subprocess.run(status, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "401" in done.stderr
+    family = [psutil.Process(service.pid), *service.processes()]
+    assert listening(family) == {host: {service.port}}
+    # Where a token could have gone: what was printed and logged, process titles, inherited variables, Ray's own files.
+    assert "`augment token`" in service.output
+    assert TOKEN not in service.output
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            assert TOKEN not in " ".join(process.cmdline())
+            assert process.pid == service.pid or TOKEN not in process.environ().values()
+    ray_files = Path(tempfile.gettempdir()) / "ray" / "session_latest"
+    assert list(ray_files.rglob("*.out"))
+    for folder in (service.logs, service.project, ray_files.resolve()):
+        assert not [path for path in folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    jobs = httpx.get(f"{service.ray_dashboard}/api/jobs/", trust_env=False)
+    assert jobs.status_code == 200
+    assert jobs.json()
+    assert TOKEN not in jobs.text
+    actors = httpx.get(f"{service.ray_dashboard}/api/v0/actors?detail=true", trust_env=False)
+    assert "augment-v1-reporter" in actors.text
+    assert TOKEN not in actors.text
+
+
+def listening(family: list[psutil.Process]) -> dict[str, set[int]]:
+    """Ports that these processes listen on at other addresses than loopback."""
+    found: dict[str, set[int]] = {}
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            for connection in process.net_connections("inet"):
+                if connection.status == psutil.CONN_LISTEN and not is_loopback(connection.laddr.ip):
+                    found.setdefault(connection.laddr.ip, set()).add(connection.laddr.port)
+    return found
 
 
 def test_the_next_launch_goes_on_where_the_last_one_was_killed(start: Start, tmp_path: Path) -> None:

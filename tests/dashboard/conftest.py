@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from fake_reader import Review, fill, open_reporter
+from fastapi import FastAPI
 
 from augment.dashboard import DashboardServer, create_app
 from augment.store import Reporter
@@ -19,9 +20,14 @@ def reporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reporter]:
 
 
 @pytest.fixture(scope="module")
-def server(reporter: Reporter) -> Iterator[DashboardServer]:
+def app(reporter: Reporter) -> FastAPI:
+    return create_app(reporter, Review(reporter), title="shop")
+
+
+@pytest.fixture(scope="module")
+def server(app: FastAPI) -> Iterator[DashboardServer]:
     """A real server, because streams, shutdown and headers are what goes wrong in real ones."""
-    running = DashboardServer(create_app(reporter, Review(reporter), title="shop"), port=0)
+    running = DashboardServer(app, port=0)
     running.start()
     yield running
     running.stop()

@@ -133,7 +133,7 @@ def test_a_port_in_use_is_one_clear_line(reporter: Reporter) -> None:
 
 def test_a_host_that_is_not_ours_is_one_clear_line(reporter: Reporter) -> None:
     with pytest.raises(DashboardError, match="--host"):
-        DashboardServer(create_app(reporter), "192.0.2.1", 0).start()
+        DashboardServer(create_app(reporter), "192.0.2.1", 0, token="x" * 20).start()
 
 
 def test_the_server_stops_within_two_seconds_while_streams_are_open(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ RUN_ELSEWHERE = {
     "cd examples/bookshop": ("tests/cluster/running.py", "bookshop"),
     "ray status": ("tests/cluster/test_attached.py", '"status"'),
     "ray start --head": ("tests/cluster/test_attached.py", '"start", "--head"'),
+    "ray job submit": ("tests/cluster/test_shared_cluster.py", '"job", "submit"'),
+    "ray get-auth-token": ("tests/cluster/test_attach_preflight.py", '"get-auth-token"'),
     "ray start": ("tests/cluster/test_attached.py", '"start", "--head"'),
     "export AUGMENT_MODEL_ENGINE=openai": ("tests/serve/test_remote_engine.py", "openai"),
     "export AUGMENT_MODEL_ENGINE=vllm": ("tests/engines/test_vllm_engine.py", "vllm"),

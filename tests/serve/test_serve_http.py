@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 
+from augment.access import digest_of
 from augment.serve import Delta, EngineSpec, EngineState
 from augment.serve.openai_api import ChatRequest
-from augment.serve.openai_http import chat_response, health_response, invalid_response
+from augment.serve.openai_http import chat_response, health_response, invalid_response, token_refusal
 from augment.serve.server import ChatServer
 
 
@@ -34,6 +35,7 @@ class ScriptedEngine:
         self.state = EngineState("closed")
 
 
+KEY = "the-key-of-this-test"
 HELLO = (Delta(1, "Hel", 5, 1), Delta(1, "", 5, 2), Delta(1, "lo", 5, 3, "stop"))
 CHAT = {"model": "org/m", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -169,3 +171,25 @@ def test_a_full_queue_and_a_refusal_are_answers_of_their_own(ask):
     assert asyncio.run(full.complete(ask("hi"))).busy
     refusing = ChatServer(EngineSpec("m"), ScriptedEngine([Delta(1, finish_reason="error", error="no")]))
     assert "no" in asyncio.run(refusing.complete(ask("hi"))).error
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [(None, 401), ("Bearer wrong", 401), (f"Basic {KEY}", 401), (f"Bearer {KEY}", 200)]
+)
+def test_an_endpoint_that_others_reach_takes_its_token_as_api_key(sent, status):
+    """As the openai client sends ``api_key``; without a token to ask for, everybody is let in."""
+    app = FastAPI()
+
+    @app.get("/v1/models", response_model=None)
+    def models(asked: HttpRequest):
+        return token_refusal(asked.headers.get("authorization", ""), digest_of(KEY)) or {"data": []}
+
+    async def call():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get("/v1/models", headers={"authorization": sent} if sent else {})
+
+    answer = asyncio.run(call())
+    assert answer.status_code == status
+    if status == 401:
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert token_refusal("", None) is None

@@ -100,6 +100,18 @@ def test_demand_of_other_jobs_makes_augment_yield() -> None:
     assert "other jobs" in governor.state().reason
 
 
+def test_other_jobs_are_yielded_to_at_once_and_no_longer_than_they_wait() -> None:
+    """The margin is against the machine's own flutter; that nobody waits any more is certain, however busy it is."""
+    governor = Governor(2, patience=2, threshold=0.7)
+    governor.observe(sample(pending_cpus=1.0))
+    assert governor.state().background_limit == 0
+    governor.observe(sample(cpu=0.65))
+    assert governor.state().background_limit == 0
+    governor.observe(sample(cpu=0.65))
+    assert governor.state().background_limit == 2
+    assert governor.state().reason == ""
+
+
 def test_no_slots_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="at least one slot"):
         Governor(0)

@@ -202,13 +202,15 @@ class Rounds:
         return code
 
     def _plugins(self, only: list[str] | None) -> list[Any]:
+        from .gpus import GpuTests
         from .plugin import Reporter, Thawing
         from .recording import Recorder
         from .share import Share
 
         reporter = Reporter(self._emitter, self._order, only, self._place)
         reporter.install()
-        plugins: list[Any] = [reporter, Share(self._emitter, self._order, reporter.name)]
+        plugins: list[Any] = [reporter]
+        plugins += [kind(self._emitter, self._order, reporter.name) for kind in (Share, GpuTests)]
         if self._measurement is not None:
             plugins.append(Recorder(self._measurement, reporter.name))
         if self._order.get("mutate"):

@@ -1,0 +1,95 @@
+"""Asking for the token: a header from programs, a form and then a cookie from browsers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from starlette.types import Receive, Scope, Send
+
+from augment.access import has_bearer, has_session, is_right, session_of
+
+PATH = "/login"
+COOKIE = "augment_session"
+_KEPT_S = 30 * 86400
+_LONGEST = 4096
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Augment: token</title><style>
+body {{ font: 16px system-ui, sans-serif; display: grid; place-items: center; min-height: 90vh; margin: 0 1rem; }}
+form {{ display: grid; gap: .75rem; width: min(24rem, 100%); }}
+input, button {{ font: inherit; padding: .5rem; }}
+p {{ margin: 0; }} .wrong {{ color: #b00020; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #111; color: #eee; }} .wrong {{ color: #ff8a80; }} }}
+</style></head><body><form method="post" action="{path}">
+<h1>Augment</h1><p>This dashboard asks for its token. <code>augment token</code> prints it where Augment runs.</p>
+{wrong}<label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
+<button type="submit">Open</button></form></body></html>"""
+_WRONG = '<p class="wrong" role="alert">That is not the token.</p>'
+
+
+class TokenGate:
+    """Lets in who has the token of which ``digest`` is known, and answers everybody else."""
+
+    def __init__(self, digest: str) -> None:
+        self._digest = digest
+
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request carries the token, or the cookie that one was exchanged for."""
+        if has_bearer(headers.get("authorization", ""), self._digest):
+            return True
+        return has_session(_cookie(headers.get("cookie", "")), self._digest)
+
+    async def answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        """Answer a request that is not admitted: the form, what it sent, or a refusal."""
+        path, method = scope["path"], scope["method"]
+        if path == PATH and method == "POST":
+            await self._log_in(receive, send)
+        elif path == PATH:
+            await _page(send, 200)
+        elif method == "GET" and "text/html" in headers.get("accept", ""):
+            await _send(send, 303, b"", (b"location", PATH.encode()))
+        else:
+            body = json.dumps({"detail": "this needs the token: `Authorization: Bearer TOKEN`, see `augment token`"})
+            kind = (b"content-type", b"application/json")
+            await _send(send, 401, body.encode(), kind, (b"www-authenticate", b"Bearer"))
+
+    async def _log_in(self, receive: Receive, send: Send) -> None:
+        fields = parse_qs((await _body(receive)).decode("latin-1"))
+        if not is_right(fields.get("token", [""])[0].strip(), self._digest):
+            await _page(send, 401, _WRONG)
+            return
+        cookie = f"{COOKIE}={session_of(self._digest)}; HttpOnly; SameSite=Strict; Path=/; Max-Age={_KEPT_S}"
+        await _send(send, 303, b"", (b"location", b"/"), (b"set-cookie", cookie.encode()))
+
+
+def _cookie(header: str) -> str:
+    try:
+        found = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while len(body) <= _LONGEST:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message.get("more_body"):
+            break
+    return body[:_LONGEST]
+
+
+async def _page(send: Send, status: int, wrong: str = "") -> None:
+    page = _PAGE.format(path=PATH, wrong=wrong).encode()
+    await _send(send, status, page, (b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"))
+
+
+async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
