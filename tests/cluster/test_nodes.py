@@ -131,7 +131,7 @@ def outcomes_of(service: ServiceOn, revision: str) -> dict[str, str]:
 def test_every_node_gives_right_verdicts_on_files_that_it_was_sent(
     cluster: Machines, service: ServiceOn, project: Path
 ) -> None:
-    head, b, c = cluster.nodes.values()
+    _, b, c = cluster.nodes.values()
     ready(service, b, c)
     first = outcomes_of(service, take_snapshot(project).revision)
     assert set(first.values()) == {"passed"}
