@@ -147,10 +147,9 @@ class Machines:
         ray = str(Path(sys.executable).with_name("ray"))
         command = [ray, "start", "--block", f"--node-ip-address={node.address}", f"--temp-dir={node.folder / 'r'}"]
         command += ["--object-store-memory=100000000", "--include-dashboard=false", *options]
-        if name != "head":
-            # Without the project, and with processes of its own: what ends with the machine ends at once.
+        if name != "head":  # without the project
             hide = f'mount -t tmpfs none {self.hidden} && exec "$@"'
-            command = [*_ALONE, "sh", "-c", hide, "sh", *command]
+            command = ["unshare", "--mount", *(_ALONE if name == DOOMED else ()), "sh", "-c", hide, "sh", *command]
         node.process = subprocess.Popen(
             [*self.inside(node), *command],
             env=self.environ(node),
@@ -189,13 +188,17 @@ class Machines:
         return found + [f"{pid} {line}" for pid, line in running if str(self.folder) in " ".join(line)]
 
 
-_ALONE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
+DOOMED = "c"
+_ALONE = ("--pid", "--fork", "--mount-proc", "--kill-child")
+"""Processes of its own: all of them end at once with the first."""
 
 
 def _has_raylet(node: Node) -> bool:
     assert node.process is not None
     assert node.process.poll() is None, (node.folder / "out").read_text()
-    return any("raylet/raylet" in " ".join(process.cmdline()) for process in node.processes() if process.is_running())
+    with contextlib.suppress(psutil.Error):
+        return any("raylet/raylet" in " ".join(process.cmdline()) for process in node.processes())
+    return False
 
 
 @contextlib.contextmanager
@@ -240,8 +243,7 @@ class ServiceOn(Service):
         enter = cluster.inside(node)
         if node.name != "head":
             assert node.process is not None
-            (first,) = psutil.Process(node.process.pid).children()
-            enter = ["nsenter", f"--target={first.pid}", "--net", "--mount", "--"]
+            enter = ["nsenter", f"--target={node.process.pid}", "--net", "--mount", "--"]
         command = [*enter, "env", f"--chdir={REPOSITORY}"]
         command += [f"{name}={value}" for name, value in cluster.environ(node).items() if name.startswith("RAY_")]
         command += [f"TMPDIR={node.temporary}", sys.executable, "-m", "augment.launch", str(project)]
