@@ -24,7 +24,10 @@ kept: as it stands, and three times in an order, with a hash seed and in a time 
 verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends with 0 and leaves no
 process; no file of the project is changed but those that were saved; the logs tell of no error.
 """
-TIMES = "The machine was shared with other work, so times are rough.\n"
+TIMES = """\
+The machine was shared: four processes and more wanted each of its cores. Times are rough, and less was written in a
+minute than on one that is left alone.
+"""
 HEADER = (
     "| project | stands for | files | tests, as pytest says | pytest s | `test --all` s | doctor "
     "| all verdicts after s | broken, failing tests | failing verdict s | kept tests | findings | memory MB | right |",

@@ -219,7 +219,7 @@ def gather(service: Service, found: Happened) -> None:
     found.kept_files = sorted({one["file"] for one in written})
     found.findings = [one["title"] for one in service.get("findings")]
     found.faults = sum(test["outcome"] == "fault" for test in service.get("tests"))
-    found.rejected = {one["gate"]: one["count"] for one in service.get("rejections")}
+    found.rejected = dict(service.get("rejections"))
     found.memory_mb = round(sum(memory_of(process) for process in service.processes()) / 2**20)
 
 

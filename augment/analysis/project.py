@@ -112,10 +112,11 @@ def dotted(path: str) -> str | None:
 
 
 def _test_folders(files: Collection[str], hints: _Hints, patterns: Collection[str]) -> tuple[str, ...]:
-    listed = tuple(folder for folder in hints.test_folders if folder == "." or _holds_python(folder, files))
-    if listed:
-        return listed
-    found = {file.partition("/")[0] for file in files if file.partition("/")[0] in ("tests", "test") and "/" in file}
+    listed = [folder for folder in hints.test_folders if folder == "." or _holds_python(folder, files)]
+    found = {folder for folder in listed if not _is_mostly_code(folder, files, patterns)}
+    if listed and len(found) == len(listed):
+        return tuple(listed)
+    found |= {file.partition("/")[0] for file in files if file.partition("/")[0] in ("tests", "test") and "/" in file}
     for file in files:
         parts = file.split("/")
         if is_test_file(file, patterns) and not found.intersection(parts[:1]):
@@ -124,6 +125,16 @@ def _test_folders(files: Collection[str], hints: _Hints, patterns: Collection[st
             if nested or not _is_code(folder, files, patterns):
                 found.add(folder)
     return tuple(sorted(found)) or (".",)
+
+
+def _is_mostly_code(folder: str, files: Iterable[str], patterns: Collection[str]) -> bool:
+    """Whether a folder that pytest is told to look into is code: for its doctests, or with tests beside it."""
+    if folder.rpartition("/")[2] in ("tests", "test", "testing"):
+        return False
+    inside = [file for file in files if folder == "." or file.startswith(f"{folder}/")]
+    tests = sum(is_test_file(file, patterns) for file in inside)
+    support = sum(file.rpartition("/")[2] in ("__init__.py", "conftest.py") for file in inside)
+    return len(inside) - tests - support > tests
 
 
 def _is_code(folder: str, files: Iterable[str], patterns: Collection[str]) -> bool:

@@ -155,7 +155,9 @@ class Writer:
         if not jobs:
             self._exhausted = (tested, model.state)
             self.rounds += 1
-            self._say("nothing left to write: every target was worked on")
+            named = ", ".join(self._project.packages) or "packages or modules of the project: it has none"
+            nothing = f"nothing to write tests for: no function or class in {named}"
+            self._say("nothing left to write: every target was worked on" if targets else nothing)
             return False
         self._write(snapshot, jobs, targets, model)
         return True

@@ -68,6 +68,16 @@ def test_setup_cfg_says_where_code_and_tests_lie(tmp_path):
     assert (project.name, project.source_roots, project.test_folders) == ("the-shop", ("lib",), ("checks",))
 
 
+@pytest.mark.parametrize("listed", [["src", "tests"], ["src"], ["src/shop", "tests"], ["."]])
+def test_code_that_pytest_looks_into_for_doctests_stays_code(tmp_path, listed):
+    make(tmp_path, "src/shop/__init__.py", "src/shop/a.py", "src/shop/b.py", "tests/test_a.py", "tests/helpers.py")
+    (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\ntestpaths = {listed}\n")
+    project = discover_project(tmp_path)
+    assert (project.packages, project.test_folders) == (("shop",), ("tests",))
+    assert module_of(project, "src/shop/a.py") == "shop.a"
+    assert in_tests(project, "tests/helpers.py")
+
+
 def test_tests_beside_the_code_leave_it_code(tmp_path):
     make(tmp_path, "shop/__init__.py", "shop/a.py", "shop/a_test.py", "lib/b.py", "lib/test_b.py", "checks/test_c.py")
     project = discover_project(tmp_path)

@@ -96,6 +96,14 @@ def test_a_job_whose_target_is_gone_is_dropped(root: Path, project: Project, rep
     assert reporter.pending_jobs() == []
 
 
+def test_a_project_without_targets_is_told_so(root: Path, project: Project, reporter: Reporter) -> None:
+    for file in root.glob("shop/*.py"):
+        file.write_text("RATE = 2\n")
+    tested(root, reporter)
+    assert not writer(root, project, reporter, Passes()).step()
+    assert "nothing to write tests for: no function or class in shop" in [one["text"] for one in reporter.activities()]
+
+
 def test_a_job_that_killed_its_worker_three_times_is_dropped(root: Path, project: Project, reporter: Reporter) -> None:
     tested(root, reporter)
     reporter.enqueue([job("shop.pricing:net", name="job-poison")])
