@@ -76,13 +76,16 @@ def bearer() -> dict[str, str]:
 
 
 def digest_of(token: str) -> str:
-    """What tells whether a token is right without being one: handed to processes that only check."""
+    """What tells whether a token is right without being one.
+
+    It may be handed to processes that only check, and seen there: neither the token nor a session follows from it.
+    """
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def session_of(digest: str) -> str:
+def session_of(token: str) -> str:
     """The value of the browser's cookie: made from the token, of no use as one elsewhere."""
-    return hmac.new(digest.encode(), _COOKIE_PURPOSE, hashlib.sha256).hexdigest()
+    return hmac.new(token.encode(), _COOKIE_PURPOSE, hashlib.sha256).hexdigest()
 
 
 def is_right(token: str, digest: str) -> bool:
@@ -95,9 +98,9 @@ def has_bearer(authorization: str, digest: str) -> bool:
     return authorization[: len(_BEARER)].lower() == _BEARER and is_right(authorization[len(_BEARER) :].strip(), digest)
 
 
-def has_session(cookie: str, digest: str) -> bool:
+def has_session(cookie: str, session: str) -> bool:
     """Whether the value of our cookie is the right one."""
-    return hmac.compare_digest(cookie.encode("utf-8", "replace"), session_of(digest).encode())
+    return hmac.compare_digest(cookie.encode("utf-8", "replace"), session.encode())
 
 
 def _long_enough(token: str, place: str) -> str:

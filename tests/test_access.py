@@ -63,6 +63,7 @@ def test_only_the_token_is_right() -> None:
     assert has_bearer(f"bearer {TOKEN} ", digest)
     for wrong in ("", TOKEN, "Bearer", f"Bearer {TOKEN}x", f"Bearer {digest}", f"Basic {TOKEN}"):
         assert not has_bearer(wrong, digest)
-    assert has_session(session_of(digest), digest)
-    assert not has_session(digest, digest)
-    assert not has_session("\udcff", digest)
+    assert has_session(session_of(TOKEN), session_of(TOKEN))
+    assert not has_session(digest, session_of(TOKEN))
+    assert session_of(digest) != session_of(TOKEN)  # who sees the digest has no session
+    assert not has_session("\udcff", session_of(TOKEN))

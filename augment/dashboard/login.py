@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
-from augment.access import has_bearer, has_session, is_right, session_of
+from augment.access import digest_of, has_bearer, has_session, is_right, session_of
 
 PATH = "/login"
 COOKIE = "augment_session"
@@ -32,16 +32,17 @@ _WRONG = '<p class="wrong" role="alert">That is not the token.</p>'
 
 
 class TokenGate:
-    """Lets in who has the token of which ``digest`` is known, and answers everybody else."""
+    """Lets in who has the token, and answers everybody else."""
 
-    def __init__(self, digest: str) -> None:
-        self._digest = digest
+    def __init__(self, token: str) -> None:
+        self._digest = digest_of(token)
+        self._session = session_of(token)
 
     def admits(self, headers: Mapping[str, str]) -> bool:
         """Whether a request carries the token, or the cookie that one was exchanged for."""
         if has_bearer(headers.get("authorization", ""), self._digest):
             return True
-        return has_session(_cookie(headers.get("cookie", "")), self._digest)
+        return has_session(_cookie(headers.get("cookie", "")), self._session)
 
     async def answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
         """Answer a request that is not admitted: the form, what it sent, or a refusal."""
@@ -62,7 +63,7 @@ class TokenGate:
         if not is_right(fields.get("token", [""])[0].strip(), self._digest):
             await _page(send, 401, _WRONG)
             return
-        cookie = f"{COOKIE}={session_of(self._digest)}; HttpOnly; SameSite=Strict; Path=/; Max-Age={_KEPT_S}"
+        cookie = f"{COOKIE}={self._session}; HttpOnly; SameSite=Strict; Path=/; Max-Age={_KEPT_S}"
         await _send(send, 303, b"", (b"location", b"/"), (b"set-cookie", cookie.encode()))
 
 

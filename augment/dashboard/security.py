@@ -31,12 +31,12 @@ class Guard:
 
     With ``loopback_only`` a request whose Host header names another machine is refused: a page elsewhere that
     makes its own name point to 127.0.0.1 must read nothing. A request that changes something must come from this page
-    or from a program, never from another site. With the ``digest`` of a token nothing is answered without it.
+    or from a program, never from another site. With a ``token`` nothing is answered without it.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool, digest: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, loopback_only: bool, token: str | None = None) -> None:
         self._app = app
-        self._gate = TokenGate(digest) if digest is not None else None
+        self._gate = TokenGate(token) if token is not None else None
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,6 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
-from augment.access import digest_of
 from augment.dashboard.security import Guard
 from augment.dashboard.stream import Broadcaster
 from augment.errors import AugmentError
@@ -34,7 +33,7 @@ class DashboardServer:
     def __init__(self, app: FastAPI, host: str = "127.0.0.1", port: int = 8080, token: str | None = None) -> None:
         if token is None and not is_loopback(host):
             raise DashboardError(f"the dashboard is not served on {host} without a token")
-        self._digest = digest_of(token) if token is not None else None
+        self._token = token
         self._app = app
         self._host = host
         self.port = port
@@ -52,7 +51,7 @@ class DashboardServer:
         listener = self._bind()
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            Guard(self._app, loopback_only=is_loopback(self._host), digest=self._digest),
+            Guard(self._app, loopback_only=is_loopback(self._host), token=self._token),
             log_config=None,
             access_log=False,
             lifespan="on",
