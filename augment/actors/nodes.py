@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -24,7 +25,8 @@ log = logging.getLogger("augment.nodes")
 LOOK_EVERY_S = 2.0
 ANSWER_S = 60.0
 """An executor that does not answer within this time, imports and all, is not there."""
-ASK_S = 1.0
+ASK_S = 5.0
+STOP_S = 3.0
 
 Tell = Callable[[list[dict[str, Any]]], None]
 """Takes what is to be said of the nodes, one JSON-ready entry each."""
@@ -60,10 +62,12 @@ class NodeKeeper:
         """Look no more; returns the executors that there are, by part, for launch to close."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(LOOK_EVERY_S + ASK_S)
+            self._thread.join(STOP_S)
         return {executor_part(slot): actor for slot, actor in self._actors.items()}
 
     def _work_on(self) -> None:
+        with contextlib.suppress(ray.exceptions.RayError):  # launch says what does not start
+            ray.get(find_actor(GOVERNOR, self._work.namespace).pid.remote(), timeout=ANSWER_S)
         while not self._stopping.is_set():
             try:
                 self.look()
@@ -168,8 +172,8 @@ class NodeKeeper:
 
     def _ask_received(self, slots: Sequence[int]) -> None:
         asked = [self._actors[slot].received.remote() for slot in slots]
-        if len(ray.wait(asked, num_returns=len(asked), timeout=ASK_S)[0]) == len(asked):
-            self._received.update(zip(slots, ray.get(asked), strict=True))
+        with contextlib.suppress(ray.exceptions.RayError):  # a node that goes just now, of which the next look tells
+            self._received.update(zip(slots, ray.get(asked, timeout=ASK_S), strict=True))
 
 
 def _listed() -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def test_slow(number, answers, request):
 IGNORED = """
 from pathlib import Path
 
-def test_with_what_git_ignores():
+def test_with_what_git_ignores(answers):
     assert Path("built/data.txt").read_text() == "built here"
 """
 
@@ -51,7 +51,7 @@ SETTINGS = {
     "AUGMENT_IDLE": "false",
     "AUGMENT_FLAKY_RERUNS": "false",
     "AUGMENT_CONTROL_TESTS": "0",
-    "AUGMENT_GENERATORS": '["search"]',
+    "AUGMENT_GENERATORS": "search",
 }
 SLOW_TESTS = {f"tests/test_slow_{name}.py::test_slow[{number}]" for name in "abc" for number in range(4)}
 NEED_IGNORED = {f"tests/test_slow_{name}.py::test_with_what_git_ignores" for name in "ab"}
