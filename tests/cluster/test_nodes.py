@@ -201,20 +201,26 @@ def test_a_node_that_dies_in_the_middle_loses_no_verdict_and_its_batch_runs_agai
     wait_for(lambda: c.address not in nodes(service), "the node is given up", 90)
 
 
+@pytest.mark.needs_sandbox
 def test_nothing_is_left_on_a_node_and_augment_may_be_started_there(
-    cluster: Machines, service: ServiceOn, tmp_path: Path
+    cluster: Machines, service: ServiceOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = cluster.nodes["b"]
     assert list(b.temporary.glob("augment-nodes-*"))
     assert service.stop() < 20
     wait_for(lambda: not list(b.temporary.glob("augment-nodes-*")), "no file is left on the node", 10)
     wait_for(lambda: not _actors(b), "no actor is left on the node", 10)
+    # From here on tests are written too: they are judged on the other node, while this one is free for verdicts.
+    monkeypatch.setenv("AUGMENT_IDLE", "true")
+    monkeypatch.setenv("AUGMENT_BUDGET_SECONDS_PER_MODULE", "15")
     other = ServiceOn(cluster, b, copy_of_example(tmp_path), tmp_path / "logs", FLAGS)
     try:
         other.start()
         run = wait_for(other.finished_runs, "the first run ends", 90)[0]
         assert run["counts"]["passed"] >= 15
         ready(other, cluster.nodes["head"])
+        wait_for(other.admissions, "a test is kept", 120)
+        assert nodes(other)[cluster.nodes["head"].address]["batches"] >= 1
         assert other.stop() < 20
     finally:
         other.kill()
