@@ -46,6 +46,20 @@ def answers():
     return {answers}
 """
 
+PRICES = """
+def discounted(price: int, percent: int) -> int:
+    if percent > 50:
+        raise ValueError("too good to be true")
+    return price - price * percent // 100
+"""
+
+PRICES_TEST = """
+from prices import discounted
+
+def test_no_discount():
+    assert discounted(200, 0) == 200
+"""
+
 SETTINGS = {
     "AUGMENT_RESOURCE_THRESHOLD": "1.0",
     "AUGMENT_IDLE": "false",
@@ -213,11 +227,15 @@ def test_nothing_is_left_on_a_node_and_augment_may_be_started_there(
     # From here on tests are written too: they are judged on the other node, while this one is free for verdicts.
     monkeypatch.setenv("AUGMENT_IDLE", "true")
     monkeypatch.setenv("AUGMENT_BUDGET_SECONDS_PER_MODULE", "15")
-    other = ServiceOn(cluster, b, copy_of_example(tmp_path), tmp_path / "logs", FLAGS)
+    small = tmp_path / "small"
+    (small / "tests").mkdir(parents=True)
+    (small / "prices.py").write_text(PRICES)
+    (small / "tests" / "test_prices.py").write_text(PRICES_TEST)
+    other = ServiceOn(cluster, b, small, tmp_path / "logs", FLAGS)
     try:
         other.start()
         run = wait_for(other.finished_runs, "the first run ends", 90)[0]
-        assert run["counts"]["passed"] >= 15
+        assert run["counts"]["passed"] == 1
         ready(other, cluster.nodes["head"])
         wait_for(other.admissions, "a test is kept", 120)
         assert nodes(other)[cluster.nodes["head"].address]["batches"] >= 1
