@@ -159,7 +159,12 @@ class Fleet:
             spec.log_level,
         )
         self._nodes = NodeKeeper(
-            work, spec.node_id, spec.slots, spec.per_node, lambda told: reporter.set_health(nodes=told)
+            work,
+            self._actors[GOVERNOR],
+            spec.node_id,
+            spec.slots,
+            spec.per_node,
+            lambda told: reporter.set_health(nodes=told),
         )
         self._nodes.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Any
 import ray
 
 from augment.actors.base import cause_of
-from augment.actors.naming import GOVERNOR, actor_options, executor_part, find_actor
+from augment.actors.naming import actor_options, executor_part
 from augment.actors.node_executor import NodeExecutorActor, NodeWork, fitness_of
 from augment.cluster.placement import NodeSeen, Roster, Seat
 from augment.errors import AugmentError
@@ -24,7 +25,8 @@ log = logging.getLogger("augment.nodes")
 LOOK_EVERY_S = 2.0
 ANSWER_S = 60.0
 """An executor that does not answer within this time, imports and all, is not there."""
-ASK_S = 1.0
+ASK_S = 5.0
+STOP_S = 3.0
 
 Tell = Callable[[list[dict[str, Any]]], None]
 """Takes what is to be said of the nodes, one JSON-ready entry each."""
@@ -38,8 +40,11 @@ class NodeKeeper:
     under a batch is used again when it answers; Ray restarts it a limited number of times.
     """
 
-    def __init__(self, work: NodeWork, own_node: str, first_slot: int, per_node: int | None, tell: Tell) -> None:
+    def __init__(
+        self, work: NodeWork, governor: Any, own_node: str, first_slot: int, per_node: int | None, tell: Tell
+    ) -> None:
         self._work = work
+        self._governor = governor
         self._roster = Roster(own_node, first_slot, per_node)
         self._tell = tell
         self._installed = Installed(work.project.interpreter)
@@ -60,36 +65,37 @@ class NodeKeeper:
         """Look no more; returns the executors that there are, by part, for launch to close."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(LOOK_EVERY_S + ASK_S)
+            self._thread.join(STOP_S)
         return {executor_part(slot): actor for slot, actor in self._actors.items()}
 
     def _work_on(self) -> None:
+        with contextlib.suppress(ray.exceptions.RayError):  # launch says what does not start
+            ray.get(self._governor.pid.remote(), timeout=ANSWER_S)
         while not self._stopping.is_set():
             try:
                 self.look()
-            except (ray.exceptions.RayError, AugmentError, ValueError) as error:  # ValueError: the governor is away
+            except (ray.exceptions.RayError, AugmentError) as error:
                 log.warning("the nodes could not be looked at: %s", cause_of(error))
             self._stopping.wait(LOOK_EVERY_S)
 
     def look(self) -> None:
         """One look at the cluster."""
-        governor = find_actor(GOVERNOR, self._work.namespace)
         nodes = [NodeSeen.of(node) for node in _listed()]
         new, gone = self._roster.look(nodes)
         alive = {node.id for node in nodes if node.alive}
         self._refused = {name: said for name, said in self._refused.items() if name in alive}
         for address in dict.fromkeys(seat.node.address for seat in gone):
             log.warning("node %s has gone: what ran there runs again elsewhere", address)
-        self._drop(gone, governor)
+        self._drop(gone)
         for seats in _by_node(new):
             for number, seat in enumerate(seats):
                 self._seat(seat, first=number == 0)
         here = fitness_of(self._work, self._installed)
         if self._here is not None and here != self._here:  # packages were installed here: is it the same there?
-            ray.get([governor.lose.remote(seat.slot) for seat in self._roster.seats], timeout=ASK_S)
+            ray.get([self._governor.lose.remote(seat.slot) for seat in self._roster.seats], timeout=ASK_S)
         self._here = here
-        self._answers(governor, here)
-        state: GovernorState = ray.get(governor.state.remote(), timeout=ASK_S)
+        self._answers(here)
+        state: GovernorState = ray.get(self._governor.state.remote(), timeout=ASK_S)
         # A governor that was started again knows of none.
         self._ask(slot for slot in self._actors if slot in state.lost or slot not in state.elsewhere)
         self._say(state)
@@ -106,7 +112,7 @@ class NodeKeeper:
             if slot not in self._asked:
                 self._asked[slot] = (self._actors[slot].about.remote(), time.monotonic() + ANSWER_S)
 
-    def _answers(self, governor: Any, here: Fitness) -> None:
+    def _answers(self, here: Fitness) -> None:
         """Put the executors to use that have answered; refuse the nodes of those that cannot be used."""
         for seat in self._roster.seats:
             if seat.slot not in self._asked:
@@ -121,22 +127,22 @@ class NodeKeeper:
             if why is None:
                 why = f"its executor did not answer within {ANSWER_S:.0f} s"
             if why:
-                self._refuse(seat, why, governor)
+                self._refuse(seat, why)
             elif seat.slot in self._actors:
                 self._actors[seat.slot].prime.remote()
-                ray.get(governor.offer.remote(seat.slot, seat.node.address), timeout=ASK_S)
+                ray.get(self._governor.offer.remote(seat.slot, seat.node.address), timeout=ASK_S)
 
-    def _refuse(self, seat: Seat, why: str, governor: Any) -> None:
+    def _refuse(self, seat: Seat, why: str) -> None:
         if seat.node.id in self._refused:
             return
         log.warning("node %s is not used: %s", seat.node.address, why)
         self._refused[seat.node.id] = (seat.node.address, why)
-        self._drop(self._roster.refuse(seat.node.id), governor)
+        self._drop(self._roster.refuse(seat.node.id))
 
-    def _drop(self, seats: Sequence[Seat], governor: Any) -> None:
+    def _drop(self, seats: Sequence[Seat]) -> None:
         for seat in seats:
             self._asked.pop(seat.slot, None)
-            ray.get(governor.withdraw.remote(seat.slot), timeout=ASK_S)
+            ray.get(self._governor.withdraw.remote(seat.slot), timeout=ASK_S)
             if (actor := self._actors.pop(seat.slot, None)) is not None:
                 ray.kill(actor, no_restart=True)
 
@@ -168,8 +174,8 @@ class NodeKeeper:
 
     def _ask_received(self, slots: Sequence[int]) -> None:
         asked = [self._actors[slot].received.remote() for slot in slots]
-        if len(ray.wait(asked, num_returns=len(asked), timeout=ASK_S)[0]) == len(asked):
-            self._received.update(zip(slots, ray.get(asked), strict=True))
+        with contextlib.suppress(ray.exceptions.RayError):  # a node that goes just now, of which the next look tells
+            self._received.update(zip(slots, ray.get(asked, timeout=ASK_S), strict=True))
 
 
 def _listed() -> list[dict[str, Any]]:

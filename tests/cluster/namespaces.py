@@ -122,9 +122,10 @@ class Machines:
         _ip("link", "set", f"{self._stem}br", "up")
         for number, name in enumerate(("head", "b", "c")):
             self.nodes[name] = self._machine(number, name)
-        self._ray("head", "--head", "--port=6379", "--num-cpus=1")
+        self._ray("head", "--head", "--port=6379", "--num-cpus=2", "--include-dashboard=false")
+        wait_for(lambda: _has_raylet(self.nodes["head"]), "Ray runs on the head", 90)
         for name in ("b", "c"):
-            self._ray(name, f"--address={self.address}", "--num-cpus=1")
+            self._ray(name, f"--address={self.address}", "--num-cpus=2")
         for node in self.nodes.values():
             wait_for(lambda node=node: _has_raylet(node), f"Ray runs on {node.name}", 90)  # type: ignore[misc]
 
@@ -146,7 +147,7 @@ class Machines:
         node = self.nodes[name]
         ray = str(Path(sys.executable).with_name("ray"))
         command = [ray, "start", "--block", f"--node-ip-address={node.address}", f"--temp-dir={node.folder / 'r'}"]
-        command += ["--object-store-memory=100000000", "--include-dashboard=false", *options]
+        command += ["--object-store-memory=100000000", *options]
         if name != "head":  # without the project
             hide = f'mount -t tmpfs none {self.hidden} && exec "$@"'
             command = ["unshare", "--mount", *(_ALONE if name == DOOMED else ()), "sh", "-c", hide, "sh", *command]

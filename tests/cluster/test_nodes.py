@@ -34,7 +34,7 @@ def test_slow(number, answers, request):
 IGNORED = """
 from pathlib import Path
 
-def test_with_what_git_ignores():
+def test_with_what_git_ignores(answers):
     assert Path("built/data.txt").read_text() == "built here"
 """
 
@@ -46,12 +46,26 @@ def answers():
     return {answers}
 """
 
+PRICES = """
+def discounted(price: int, percent: int) -> int:
+    if percent > 50:
+        raise ValueError("too good to be true")
+    return price - price * percent // 100
+"""
+
+PRICES_TEST = """
+from prices import discounted
+
+def test_no_discount():
+    assert discounted(200, 0) == 200
+"""
+
 SETTINGS = {
     "AUGMENT_RESOURCE_THRESHOLD": "1.0",
     "AUGMENT_IDLE": "false",
     "AUGMENT_FLAKY_RERUNS": "false",
     "AUGMENT_CONTROL_TESTS": "0",
-    "AUGMENT_GENERATORS": '["search"]',
+    "AUGMENT_GENERATORS": "search",
 }
 SLOW_TESTS = {f"tests/test_slow_{name}.py::test_slow[{number}]" for name in "abc" for number in range(4)}
 NEED_IGNORED = {f"tests/test_slow_{name}.py::test_with_what_git_ignores" for name in "ab"}
@@ -201,20 +215,30 @@ def test_a_node_that_dies_in_the_middle_loses_no_verdict_and_its_batch_runs_agai
     wait_for(lambda: c.address not in nodes(service), "the node is given up", 90)
 
 
+@pytest.mark.needs_sandbox
 def test_nothing_is_left_on_a_node_and_augment_may_be_started_there(
-    cluster: Machines, service: ServiceOn, tmp_path: Path
+    cluster: Machines, service: ServiceOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = cluster.nodes["b"]
     assert list(b.temporary.glob("augment-nodes-*"))
     assert service.stop() < 20
     wait_for(lambda: not list(b.temporary.glob("augment-nodes-*")), "no file is left on the node", 10)
     wait_for(lambda: not _actors(b), "no actor is left on the node", 10)
-    other = ServiceOn(cluster, b, copy_of_example(tmp_path), tmp_path / "logs", FLAGS)
+    # From here on tests are written too: they are judged on the other node, while this one is free for verdicts.
+    monkeypatch.setenv("AUGMENT_IDLE", "true")
+    monkeypatch.setenv("AUGMENT_BUDGET_SECONDS_PER_MODULE", "15")
+    small = tmp_path / "small"
+    (small / "tests").mkdir(parents=True)
+    (small / "prices.py").write_text(PRICES)
+    (small / "tests" / "test_prices.py").write_text(PRICES_TEST)
+    other = ServiceOn(cluster, b, small, tmp_path / "logs", FLAGS)
     try:
         other.start()
         run = wait_for(other.finished_runs, "the first run ends", 90)[0]
-        assert run["counts"]["passed"] >= 15
+        assert run["counts"]["passed"] == 1
         ready(other, cluster.nodes["head"])
+        wait_for(other.admissions, "a test is kept", 120)
+        assert nodes(other)[cluster.nodes["head"].address]["batches"] >= 1
         assert other.stop() < 20
     finally:
         other.kill()
