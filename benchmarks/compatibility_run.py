@@ -26,6 +26,8 @@ from real_projects import Prepared, prepare
 from selection_edits import Edit, edits_of
 from watched import Service
 
+from augment.analysis import discover_project, module_of
+
 EDITS = 8
 """So many functions are broken one after the other until a test notices."""
 VERDICT_S = 180.0
@@ -154,7 +156,8 @@ def break_functions(project: Prepared, service: Service, plain: Words, found: Ha
 
 def functions_of(root: Path, seed: int) -> list[Edit]:
     """The first few seeded mutations that are in functions."""
-    edits = (edit for edit in edits_of(root, 40, seed) if edit.kind == "function")
+    project = discover_project(root)
+    edits = (edit for edit in edits_of(root, 80, seed) if edit.kind == "function" and module_of(project, edit.file))
     return list(edits)[:EDITS]
 
 
