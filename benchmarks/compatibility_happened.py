@@ -22,7 +22,8 @@ class Options:
 class Saved:
     """A save that broke a function. ``seconds`` until the first failing verdict, and until it passed when mended."""
 
-    what: str
+    target: str
+    file: str
     failing: int
     seconds: float | None = None
     mended: float | None = None
