@@ -59,6 +59,8 @@ class Happened:
     kept_passed: int = 0
     flaky: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    note: str = ""
+    """What somebody wrote about it into the JSON file: the page shows it."""
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Happened:

@@ -109,4 +109,5 @@ def remarks(case: Case, happened: Happened) -> list[str]:
         found.append(f"{happened.kept_passed} of the cases in {files} of kept tests passed every varied rerun")
     found += [f"Finding: {title.rstrip('.')}" for title in happened.findings]
     found += [f"Wrong: {text.rstrip('.')}" for text in happened.wrong]
+    found += [happened.note.rstrip(".")] if happened.note else []
     return found
