@@ -4,8 +4,8 @@
 
 For each project, in an environment of its own: ``augment doctor``; ``augment test --all`` beside plain pytest, test by
 test; ``python -m augment.launch`` until every test has its verdict; a save that breaks a function, until the failing
-verdict is on the event stream, and the save that mends it; a minute of generation; a stop; and ``augment generate``
-for the file that was saved, with a minute as its budget. Every save's verdicts are compared with plain pytest's on the
+verdict is on the event stream, and the save that mends it; a minute of generation, one half beside that, one half by
+``augment generate`` for the file that was saved; a stop. Every save's verdicts are compared with plain pytest's on the
 same bytes. Afterwards plain pytest runs what was kept, also three times in an order, with a hash seed and in a time
 zone drawn anew, and the project's files are compared with what they were.
 """

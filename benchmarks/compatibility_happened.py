@@ -22,7 +22,8 @@ class Options:
 class Saved:
     """A save that broke a function. ``seconds`` until the first failing verdict, and until it passed when mended."""
 
-    what: str
+    target: str
+    file: str
     failing: int
     seconds: float | None = None
     mended: float | None = None
@@ -58,6 +59,8 @@ class Happened:
     kept_passed: int = 0
     flaky: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    note: str = ""
+    """What somebody wrote about it into the JSON file: the page shows it."""
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> Happened:

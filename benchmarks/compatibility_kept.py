@@ -20,14 +20,14 @@ VARIED_RERUNS = 3
 
 
 def generate(project: Prepared, found: Happened, options: Options) -> None:
-    """``augment generate`` for the file that was saved last: a minute that nothing else shares."""
+    """``augment generate`` for the file that was saved last: half of the minute."""
     if not found.saves:
         return
-    file = found.saves[-1].what.partition(" ")[0]
+    file = found.saves[-1].file
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "report.json"
         command = [sys.executable, "-m", "augment", "generate", str(project.root), file, "--no-model"]
-        command += ["--budget", str(options.minute_s), "--python", str(project.python), "--json", str(out)]
+        command += ["--budget", str(options.minute_s / 2), "--python", str(project.python), "--json", str(out)]
         done = subprocess.run(
             command, env=user_environ(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )

@@ -17,12 +17,12 @@ INTRODUCTION = """\
 Augment started on ten releases from the package index, each in an environment of its own and as its owner would start
 it, without a model. Made by `python benchmarks/compatibility.py --write-docs`.
 For each: `augment doctor`; `augment test --all` beside plain pytest, test by test; `python -m augment.launch` until
-every test has its verdict; a save that breaks a function (seeded mutations, one after the other until a test notices,
-at most eight) and the save that mends it; a minute of generation beside that; Ctrl-C; and `augment generate` for the
-file that was saved, with a minute as its budget. Then plain pytest, in the project's own environment, runs what was
-kept: as it stands, and three times in an order, with a hash seed and in a time zone drawn anew. *Right* means: every
-verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends with 0 and leaves no
-process; no file of the project is changed but those that were saved; the logs tell of no error.
+every test has its verdict; a save that breaks a function (its first statement raises; functions drawn by a seed, one
+after the other until a test notices, at most eight) and the save that mends it; a minute of generation, one half beside
+that, one half by `augment generate` for the file that was saved; Ctrl-C. Then plain pytest, in the project's own
+environment, runs what was kept: as it stands, and three times in an order, with a hash seed and in a time zone drawn
+anew. *Right* means: every verdict equals plain pytest's on the same bytes, at first and after each save; the stop ends
+with 0 and leaves no process; no file of the project is changed but those that were saved; the logs tell of no error.
 """
 TIMES = """\
 The machine was shared: four processes and more wanted each of its cores. Times are rough, and less was written in a
@@ -109,4 +109,5 @@ def remarks(case: Case, happened: Happened) -> list[str]:
         found.append(f"{happened.kept_passed} of the cases in {files} of kept tests passed every varied rerun")
     found += [f"Finding: {title.rstrip('.')}" for title in happened.findings]
     found += [f"Wrong: {text.rstrip('.')}" for text in happened.wrong]
+    found += [happened.note.rstrip(".")] if happened.note else []
     return found

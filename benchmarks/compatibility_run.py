@@ -18,12 +18,12 @@ from typing import Any
 
 import psutil
 from compatibility_cases import Case
+from compatibility_edits import Broken, broken_functions
 from compatibility_happened import Happened, Options, Saved
 from compatibility_kept import generate, judge_kept
 from environments import user_environ
 from fidelity import as_augment_says, merge, run_command, run_plain
 from real_projects import Prepared, prepare
-from selection_edits import Edit, edits_of
 from watched import Service
 
 EDITS = 8
@@ -131,7 +131,7 @@ def watch(project: Prepared, plain: Words, found: Happened, options: Options) ->
         if not project.subject.args:  # the service runs everything, also where the comparison is bounded
             found.wrong += [f"first look: {text}" for text in listed(told_otherwise(plain, outcomes(tests, plain)))]
         break_functions(project, service, plain, found, options.seed)
-        time.sleep(options.minute_s)
+        time.sleep(options.minute_s / 2)
         gather(service, found)
         stop(service, project, found)
     found.wrong += trouble_in(logs)
@@ -145,35 +145,29 @@ def outcomes(tests: Iterable[Mapping[str, Any]], plain: Words) -> Words:
 
 def break_functions(project: Prepared, service: Service, plain: Words, found: Happened, seed: int) -> None:
     """Save broken functions, each mended again, until a test notices; every save is told as plain pytest tells it."""
-    for edit in functions_of(project.root, seed):
+    for edit in broken_functions(project.root, EDITS, seed):
         saved = one_save(project, service, edit, plain, found)
         found.saves.append(saved)
         if saved.failing:
             return
 
 
-def functions_of(root: Path, seed: int) -> list[Edit]:
-    """The first few seeded mutations that are in functions."""
-    edits = (edit for edit in edits_of(root, 40, seed) if edit.kind == "function")
-    return list(edits)[:EDITS]
-
-
-def one_save(project: Prepared, service: Service, edit: Edit, plain: Words, found: Happened) -> Saved:
+def one_save(project: Prepared, service: Service, edit: Broken, plain: Words, found: Happened) -> Saved:
     """Break, see the verdicts, compare, mend, see that all is as it was."""
     file = project.root / edit.file
     original = file.read_bytes()
-    saved = Saved(f"{edit.file} {edit.what}", 0)
+    saved = Saved(edit.target, edit.file, 0)
     try:
         before, began = service.events(), time.monotonic()
-        file.write_text(edit.text, encoding="utf-8")
+        file.write_bytes(edit.data)
         broke = service.wait_for(lambda name, data: fails(name, data, plain) or settled(name, data), before, VERDICT_S)
         if broke is None:
-            found.wrong.append(f"no word on the save {saved.what} within {VERDICT_S:g} s")
+            found.wrong.append(f"no word on the save {saved.target} within {VERDICT_S:g} s")
         elif broke[1] == "verdict":
             saved.seconds = round(broke[0] - began, 2)
             service.wait_for(settled, before, VERDICT_S)
         differing = beside_truth(project, service, plain, saved, _PATIENCE_S + 4 * found.pytest_s)
-        found.wrong += [f"after {saved.what}: {text}" for text in listed(differing)]
+        found.wrong += [f"after {saved.target}: {text}" for text in listed(differing)]
     finally:
         before, began = service.events(), time.monotonic()
         file.write_bytes(original)

@@ -78,7 +78,10 @@ def _of_source(file: str, text: str) -> Iterator[Edit]:
     if not text.isascii() or "\r" in text or "\t" in text:  # columns are bytes to the parser
         return
     support = is_test_file(file) or file.endswith("conftest.py") or "tests/" in file
-    tree = ast.parse(text)
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # a template, or an example of what is wrong
+        return
     starts = [0]
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)

@@ -130,7 +130,10 @@ class GeneratorSettings(_Section):
         default=300.0,
         gt=0.0,
         le=86400.0,
-        description="Wall-clock limit of one batch; past it the whole process group is ended.",
+        description=(
+            "Wall-clock limit of one batch, twelve times as much for one of hundreds of your own tests; past it the "
+            "whole process group is ended."
+        ),
         json_schema_extra=_unit("seconds"),
     )
     batch_memory_mb: int = Field(

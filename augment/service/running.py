@@ -26,6 +26,9 @@ USUAL_RATIO = 1.35
 _FIXED_S = 1.0
 """What a run of many tests takes beside them (planning, imports, collection, writing down), about."""
 
+SUITE_LIMITS = 12
+"""So many times the limit of a batch has one that runs all tests, or hundreds of them: an hour by default."""
+
 Cut = Callable[[Batch, Mapping[str, str]], Sequence[Batch]]
 """One batch and the files of its revision -> the batches to run side by side instead."""
 
@@ -35,6 +38,16 @@ VerdictsSink = Callable[[Sequence[Verdict]], None]
 def delay_of_recording(expected_s: float, ratio: float = USUAL_RATIO) -> float:
     """The share of its time by which a run of tests that take ``expected_s`` is delayed when it records them."""
     return expected_s * (ratio - 1.0) / (_FIXED_S + expected_s)
+
+
+def limits_for(limits: Limits, count: int) -> Limits:
+    """The limits of a batch of so many chosen tests, 0 for all there are.
+
+    A suite that takes longer than a batch may is no hang: its tests have a limit each. Past a batch's own the rest of a
+    suite of minutes would be faults, too many of them to be tried again.
+    """
+    many = count == 0 or count >= RECORDED_WITH_VERDICTS
+    return replace(limits, wall_s=limits.wall_s * SUITE_LIMITS) if many else limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +167,7 @@ class Batches:
             snapshot=snapshot,
             source_roots=self._project.source_roots,
             coverage=coverage,
-            limits=self._limits,
+            limits=limits_for(self._limits, len(nodeids)),
         )
 
 

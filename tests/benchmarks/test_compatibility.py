@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from compatibility import chosen, kept
 from compatibility_cases import CASES, QUICK
+from compatibility_edits import with_raise
 from compatibility_happened import Happened, Saved
 from compatibility_page import document, line
 from compatibility_run import (
@@ -76,6 +77,14 @@ def test_a_changed_file_is_told_and_what_was_asked_for_is_not(tmp_path: Path) ->
     assert differences(before, fingerprint(tmp_path)) == {"a.py": "changed", "b.py": "removed", "junk.txt": "added"}
 
 
+def test_a_function_is_broken_by_a_first_statement_that_raises() -> None:
+    source = 'import x\n\n\n@x.y\ndef f(a):\n    """Ä."""\n    return a\n\n\ndef g(): return 1\n'.encode()
+    changed = with_raise(source, 4)
+    assert changed is not None
+    assert changed.decode().splitlines()[5:7] == ['    raise RuntimeError("broken on purpose")', '    """Ä."""']
+    assert with_raise(source, 10) is None
+
+
 def test_errors_in_logs_are_found(tmp_path: Path) -> None:
     (tmp_path / "launch.log").write_text("INFO fine\n2026 ERROR   service: it broke\nINFO said 3 errors\n")
     (tmp_path / "other.bin").write_text("ERROR")
@@ -85,7 +94,7 @@ def test_errors_in_logs_are_found(tmp_path: Path) -> None:
 def test_a_row_and_the_page_say_what_happened(tmp_path: Path) -> None:
     case = CASES["httpbin"]
     happened = Happened(case.subject.release, files=37, pytest={"passed": 3, "failed": 1}, kept=2, memory_mb=900)
-    happened.saves = [Saved("a.py line 3", 0), Saved("a.py line 9", 4, 0.8, 1.1)]
+    happened.saves = [Saved("a:f", "a.py", 0), Saved("a:g", "a.py", 4, 0.8, 1.1)]
     row = line(case, happened)
     assert "| a web application | 37 | 1 failed, 3 passed |" in row
     assert "| 2, 4 | 0.8 | 2 | 0 | 900 | yes |" in row

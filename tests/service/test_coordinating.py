@@ -11,8 +11,9 @@ import pytest
 from augment.analysis import Snapshots
 from augment.execution import LocalExecutor
 from augment.records import Fault, FaultKind, Project, Verdict
-from augment.seams import Batch, BatchResult, Executor, VerdictSink
+from augment.seams import Batch, BatchResult, Executor, Limits, VerdictSink
 from augment.service import Coordinator, Sources, state_folder
+from augment.service.running import limits_for
 from augment.service.surroundings import ENVIRONMENT
 from augment.store import Reporter
 
@@ -421,3 +422,9 @@ def test_a_package_that_was_installed_again_runs_the_tests_that_import_it(
     assert "the installed pluggy" in newest["reason"]
     coordinator.handle(Snapshots(root).take())
     assert len(reporter.runs()) == 2
+
+
+def test_a_suite_of_many_tests_is_given_more_time_than_a_batch_of_few() -> None:
+    limits = Limits(wall_s=10.0, test_s=2.0)
+    assert limits_for(limits, 3) == limits
+    assert limits_for(limits, 0) == limits_for(limits, 1000) == Limits(wall_s=120.0, test_s=2.0)
