@@ -48,8 +48,7 @@ ensure_venv() {
   say "installed."
 }
 
-ENGINES_IMPORTS="import accelerate, gguf, transformers.models.qwen2.modeling_qwen2
-import vllm.v1.engine.async_llm, vllm.v1.worker.cpu_worker, vllm.model_executor.models.qwen2"
+ENGINES_IMPORTS="import accelerate, gguf, transformers, vllm.v1.engine.async_llm"
 
 # ensure_engines: make .venv-engines, with vLLM for the CPU, torch and transformers, unless that has been done for this
 # list of packages. vLLM wants a torch of its own, so they do not lie in .venv. The list is whole: nothing beside it is
