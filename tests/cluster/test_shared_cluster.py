@@ -84,16 +84,16 @@ def project(root: Path, text: str = TESTS) -> Path:
 
 
 def submit(head: Head, *entry: str) -> subprocess.CompletedProcess[str]:
-    """``ray job submit`` as a user types it."""
+    """``ray job submit`` as a user types it, once the head takes jobs: its agent is there some seconds after it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTEST_", "COV_"))}
-    return subprocess.run(
-        [RAY, "job", "submit", "--address", head.dashboard, "--", *entry],
-        env=kept | head.environ,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    command = [RAY, "job", "submit", "--address", head.dashboard, "--", *entry]
+
+    def submitted() -> subprocess.CompletedProcess[str] | None:
+        environ = kept | head.environ
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=400, check=False)
+        return None if "No available agent" in done.stdout + done.stderr else done
+
+    return wait_for(submitted, "the head takes a job", 90)  # type: ignore[return-value]
 
 
 def once(root: Path, *flags: str) -> list[str]:
