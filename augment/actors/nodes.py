@@ -6,13 +6,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import ray
 
 from augment.actors.base import cause_of
-from augment.actors.naming import actor_options, executor_part
+from augment.actors.naming import MAX_RESTARTS, actor_options, executor_part
 from augment.actors.node_executor import NodeExecutorActor, NodeWork, fitness_of
 from augment.cluster.placement import NodeSeen, Roster, Seat
 from augment.errors import AugmentError
@@ -37,7 +38,7 @@ class NodeKeeper:
 
     Lifecycle: made and ended by launch, in its own process. A node is looked over before it is used: where the
     project's interpreter is missing or has other packages it is refused, once, in one line. An executor that was lost
-    under a batch is used again when it answers; Ray restarts it a limited number of times.
+    under a batch is used again when it answers, a limited number of times.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class NodeKeeper:
         self._asked: dict[int, tuple[Any, float]] = {}
         self._received: dict[int, Received] = {}
         self._refused: dict[str, tuple[str, str]] = {}
+        self._losses: Counter[str] = Counter()
         self._told: list[dict[str, Any]] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work_on, name="augment-nodes", daemon=True)
@@ -93,12 +95,25 @@ class NodeKeeper:
         here = fitness_of(self._work, self._installed)
         if self._here is not None and here != self._here:  # packages were installed here: is it the same there?
             ray.get([self._governor.lose.remote(seat.slot) for seat in self._roster.seats], timeout=ASK_S)
+            self._ask(seat.slot for seat in self._roster.seats)
         self._here = here
         self._answers(here)
         state: GovernorState = ray.get(self._governor.state.remote(), timeout=ASK_S)
-        # A governor that was started again knows of none.
-        self._ask(slot for slot in self._actors if slot in state.lost or slot not in state.elsewhere)
+        self._bring_back(state.lost)
+        self._ask(slot for slot in self._actors if slot not in state.elsewhere)  # the governor was started again
         self._say(state)
+
+    def _bring_back(self, lost: Collection[int]) -> None:
+        """Use lost executors again, a limited number of times: a node that loses each batch is none to use."""
+        for seats in _by_node([seat for seat in self._roster.seats if seat.slot in lost]):
+            if any(seat.slot in self._asked for seat in seats):
+                continue
+            node = seats[0].node
+            self._losses[node.id] += 1
+            if self._losses[node.id] > MAX_RESTARTS:
+                self._refuse(seats[0], f"batches were lost there {MAX_RESTARTS} times; see Ray's logs of that node")
+            else:
+                self._ask(seat.slot for seat in seats)
 
     def _seat(self, seat: Seat, *, first: bool) -> None:
         options = actor_options(executor_part(seat.slot), self._work.namespace, seat.node.id, max_task_retries=0)

@@ -154,7 +154,7 @@ class RayExecutor:
             return joined(first, second)
 
     def _run_wherever(self, batch: Batch, told: VerdictSink) -> BatchResult:
-        where = _where(batch)
+        where = where_to_run(batch)
         look = SecondLook(batch, told)
 
         def sink(lease: Lease) -> VerdictSink:
@@ -362,7 +362,7 @@ class _Elsewhere:
         ray.get(self._executor.take.remote(blobs), timeout=SEND_TIMEOUT_S)
 
 
-def _where(batch: Batch) -> Where:
+def where_to_run(batch: Batch) -> Where:
     """Where the batch may run: what needs the project itself, or a folder of this machine, stays here."""
     if batch.temp_folder or batch.snapshot is None:
         return Where.HOME

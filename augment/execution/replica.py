@@ -64,9 +64,10 @@ class Replica:
         self._manifests: OrderedDict[str, _Manifest] = OrderedDict()
         self._lock = threading.Lock()
         self._received = Received()
-        _remove_orphans(home)
-        self._own.mkdir(parents=True, exist_ok=True)
-        home.chmod(stat.S_IRWXU)
+        if home.is_dir():
+            _remove_orphans(home)
+        for folder in (home.parent, home, self._own):
+            _make_own(folder)
         self._tree = Workspace(self._own / "project" / name)
 
     @property
@@ -144,6 +145,20 @@ def _named(revision: str, files: Mapping[str, str]) -> Snapshot:
     if snapshot.revision != revision:
         raise ProjectError(f"The files that arrived are those of the revision {snapshot.revision}, not of {revision}.")
     return snapshot
+
+
+def _make_own(folder: Path) -> None:
+    """Make a folder for this user alone. Raises :class:`ProjectError` where somebody else has it: in a temporary folder
+    that all users share anybody may have made it before.
+    """
+    try:
+        folder.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise ProjectError(f"{folder} cannot be made on this node: {error.strerror}.") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ProjectError(f"{folder} on this node belongs to somebody else: remove it, or set another TMPDIR there.")
+    folder.chmod(stat.S_IRWXU)
 
 
 def _remove_orphans(home: Path) -> None:

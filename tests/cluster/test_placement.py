@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from augment.actors.pool import where_to_run
 from augment.cluster.placement import NodeSeen, Roster
+from augment.records import Lane, Snapshot
+from augment.seams import Batch
+from augment.service import Where
 from augment.shipping import Fitness, unfit
 
 
@@ -67,3 +73,13 @@ def test_a_node_is_fit_where_nothing_could_change_a_verdict() -> None:
     assert "version of Augment" in unfit(here, Fitness(2, "3.11.9", {"numpy": "2.0"}))
     assert "confined" in unfit(here, Fitness(1, "3.11.9", {"numpy": "2.0"}, sandboxed=False))
     assert unfit(Fitness(1, "3.11.9", sandboxed=False), Fitness(1, "3.11.9", sandboxed=False)) == ""
+
+
+def test_what_needs_the_project_itself_stays_beside_it() -> None:
+    own = Batch("b", "/p", "/python", snapshot=Snapshot.of({"a.py": "0"}))
+    assert where_to_run(own) is Where.OWN
+    assert where_to_run(replace(own, lane=Lane.IDLE)) is Where.HOME  # reruns, control samples
+    assert where_to_run(replace(own, snapshot=None)) is Where.HOME
+    judged = replace(own, lane=Lane.WRITE, private=True, trusted=False)
+    assert where_to_run(judged) is Where.ANYWHERE
+    assert where_to_run(replace(judged, temp_folder="/tmp/x")) is Where.HOME

@@ -198,6 +198,14 @@ def test_the_last_process_takes_everything_with_it_and_the_next_clears_up_after_
     assert not home.parent.exists()
 
 
+def test_a_folder_that_somebody_else_has_made_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "node").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ProjectError, match="belongs to somebody else"):
+        Replica(tmp_path / "node" / "v1", "p", 9)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_tests_run_on_the_replica_as_in_the_project(tmp_path: Path) -> None:
     root = tmp_path / "there" / "project"
     root.mkdir(parents=True)
