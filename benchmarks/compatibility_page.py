@@ -68,7 +68,7 @@ def line(case: Case, happened: Happened) -> str:
         "-" if noticed is None or noticed.seconds is None else f"{noticed.seconds:g}",
         str(happened.kept),
         str(len(happened.findings)),
-        str(happened.memory_mb),
+        str(happened.memory_mb or "-"),
         "yes" if not happened.wrong else f"**{len(happened.wrong)} wrong**",
     )
     return f"| {' | '.join(cells)} |"
