@@ -61,17 +61,24 @@ def line(case: Case, happened: Happened) -> str:
         f"{happened.files:,}",
         said(happened.pytest),
         f"{happened.pytest_s:g}",
-        f"{happened.augment_s:g}",
+        f"{happened.augment_s:g}" if happened.augment_s else "-",
         doctor_said(happened),
-        f"{happened.first_look_s:g}",
+        f"{happened.first_look_s:g}" if happened.first_look_s else "-",
         broken(happened.saves),
         "-" if noticed is None or noticed.seconds is None else f"{noticed.seconds:g}",
         str(happened.kept),
         str(len(happened.findings)),
-        str(happened.memory_mb),
-        "yes" if not happened.wrong else f"**{len(happened.wrong)} wrong**",
+        str(happened.memory_mb or "-"),
+        right(happened),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def right(happened: Happened) -> str:
+    """Whether all came out as it should."""
+    if happened.wrong:
+        return f"**{len(happened.wrong)} wrong**"
+    return "yes" if happened.stop_code is not None else "as far as it was tried"
 
 
 def doctor_said(happened: Happened) -> str:

@@ -86,7 +86,13 @@ class IdleLoop:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            if not self.step():
+            try:
+                worked = self.step()
+            except AugmentError:
+                if self._stopping.is_set():
+                    return  # on a slow machine the reporter may be gone before the piece in progress has ended
+                raise
+            if not worked:
                 self._stopping.wait(self._poll_s)
 
     def step(self) -> bool:

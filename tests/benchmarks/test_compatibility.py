@@ -93,7 +93,9 @@ def test_errors_in_logs_are_found(tmp_path: Path) -> None:
 
 def test_a_row_and_the_page_say_what_happened(tmp_path: Path) -> None:
     case = CASES["httpbin"]
-    happened = Happened(case.subject.release, files=37, pytest={"passed": 3, "failed": 1}, kept=2, memory_mb=900)
+    happened = Happened(
+        case.subject.release, files=37, pytest={"passed": 3, "failed": 1}, kept=2, memory_mb=900, stop_code=0
+    )
     happened.saves = [Saved("a:f", "a.py", 0), Saved("a:g", "a.py", 4, 0.8, 1.1)]
     row = line(case, happened)
     assert "| a web application | 37 | 1 failed, 3 passed |" in row

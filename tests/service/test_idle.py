@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from augment.analysis import Snapshots
@@ -98,3 +99,35 @@ def test_a_chore_that_fails_rests_until_the_next_revision(root: Path, reporter: 
     tested(root, reporter)
     loop.step()
     assert broken.calls == 2
+
+
+class Last:
+    """A chore whose piece ends only after the loop was told to stop and the reporter was closed."""
+
+    name = "last"
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.loop: IdleLoop | None = None
+
+    def step(self, snapshot: Snapshot, should_stop: ShouldStop) -> str:
+        assert self.loop is not None
+        self.loop.stop(0.0)
+        self._reporter.close()
+        return "done too late"
+
+
+def test_a_piece_that_ends_after_the_reporter_has_gone_is_no_error(root: Path, reporter: Reporter) -> None:
+    tested(root, reporter)
+    last = Last(reporter)
+    last.loop = IdleLoop(Snapshots(root), reporter, [Ranked(1, last)])
+    thread = threading.Thread(target=last.loop._work)
+    raised: list[object] = []
+    before, threading.excepthook = threading.excepthook, raised.append
+    try:
+        thread.start()
+        thread.join(20)
+    finally:
+        threading.excepthook = before
+    assert not thread.is_alive()
+    assert not raised
