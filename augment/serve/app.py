@@ -6,9 +6,9 @@ import contextlib
 import logging
 import socket
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -76,15 +76,15 @@ class ModelServer:
         return openai_http.health_response(self._server)
 
     @web.get("/v1/models", response_model=None)
-    async def models_page(self, asked: HttpRequest) -> Response | dict[str, Any]:
+    async def models_page(self, authorization: Annotated[str, Header()] = "") -> Response | dict[str, Any]:
         """The one model that is served."""
-        refusal = openai_http.token_refusal(asked.headers.get("authorization", ""), self._digest)
+        refusal = openai_http.token_refusal(authorization, self._digest)
         return refusal or openai_api.models_body(self._server.model, self._server.created)
 
     @web.post("/v1/chat/completions", response_model=None)
-    async def chat_page(self, body: openai_api.ChatRequest, asked: HttpRequest) -> Response:
+    async def chat_page(self, body: openai_api.ChatRequest, authorization: Annotated[str, Header()] = "") -> Response:
         """See :func:`chat_response`."""
-        refusal = openai_http.token_refusal(asked.headers.get("authorization", ""), self._digest)
+        refusal = openai_http.token_refusal(authorization, self._digest)
         return refusal or await openai_http.chat_response(self._server, body)
 
 
