@@ -130,7 +130,7 @@ def _attach(address: str, namespace: str, need: ModelNeed | None) -> Connection:
     here = node_here(cluster, own_addresses())
     check_room(cluster, need)
     # Of several nodes on one machine Ray would take any, or the head. A loopback address it takes for another one.
-    node: dict[str, Any] = {} if is_loopback(here) else {"_node_ip_address": here}
+    node: dict[str, Any] = {} if not here or is_loopback(here) else {"_node_ip_address": here}
     try:
         context = ray.init(
             address=address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR, **node

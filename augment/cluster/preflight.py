@@ -132,12 +132,15 @@ def _minor(version: str) -> str:
 def node_here(cluster: Cluster, own: Sequence[str]) -> str:
     """The address of the node that this machine is, given its ``own`` addresses. Raises ClusterError where it is none.
 
-    Ray lets only processes on its nodes join; it would look for a node here for a minute.
+    Ray lets only processes on its nodes join; it would look for a node here for a minute. "" where the cluster has no
+    node yet, as in the first moments of its head: Ray waits for that.
     """
+    if not cluster.nodes:
+        return ""
     for node in cluster.nodes:
         if node.address in own:
             return node.address
-    known = ", ".join(node.address for node in cluster.nodes[:4]) or "none"
+    known = ", ".join(node.address for node in cluster.nodes[:4])
     raise ClusterError(
         f"this machine is no node of the cluster at {cluster.address} (its nodes: {known}): launch on one of them, "
         "join with `ray start --address`, or send it there with `ray job submit`"

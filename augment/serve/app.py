@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -30,6 +30,9 @@ _SPARE_REQUESTS = 16
 """Places beside the model's own queue, so that a full queue still answers health checks and refusals."""
 _STATUS_TIMEOUT_S = 5.0
 _UNREACHABLE: tuple[type[Exception], ...] = (RayServeException, *ServeEngine.replica_lost)
+
+_AUTHORIZATION: str = Header(default="")
+"""A default and no annotation: on its way to a replica a method keeps the names that its code uses, and no others."""
 
 web = FastAPI(title="Augment model", docs_url=None, redoc_url=None)
 
@@ -76,15 +79,15 @@ class ModelServer:
         return openai_http.health_response(self._server)
 
     @web.get("/v1/models", response_model=None)
-    async def models_page(self, asked: HttpRequest) -> Response | dict[str, Any]:
+    async def models_page(self, authorization: str = _AUTHORIZATION) -> Response | dict[str, Any]:
         """The one model that is served."""
-        refusal = openai_http.token_refusal(asked.headers.get("authorization", ""), self._digest)
+        refusal = openai_http.token_refusal(authorization, self._digest)
         return refusal or openai_api.models_body(self._server.model, self._server.created)
 
     @web.post("/v1/chat/completions", response_model=None)
-    async def chat_page(self, body: openai_api.ChatRequest, asked: HttpRequest) -> Response:
+    async def chat_page(self, body: openai_api.ChatRequest, authorization: str = _AUTHORIZATION) -> Response:
         """See :func:`chat_response`."""
-        refusal = openai_http.token_refusal(asked.headers.get("authorization", ""), self._digest)
+        refusal = openai_http.token_refusal(authorization, self._digest)
         return refusal or await openai_http.chat_response(self._server, body)
 
 

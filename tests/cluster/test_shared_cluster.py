@@ -19,7 +19,7 @@ from running import Start, copy_of_example, free_port, wait_for
 from augment.access import digest_of
 from augment.actors.executor import ExecutorActor
 from augment.actors.governor import GovernorActor
-from augment.actors.gpus import GpuPolicy
+from augment.actors.gpus import GpuHolder, GpuPolicy
 from augment.actors.naming import GOVERNOR, actor_options, executor_part, find_actor, namespace_of
 from augment.actors.pool import RayExecutor, group_name
 from augment.analysis import discover_project
@@ -206,8 +206,8 @@ def test_marked_tests_that_get_no_gpu_are_a_fault_that_says_so(
     pool: tuple[RayExecutor, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("augment.actors.gpus.WAIT_S", 2.0)
-    taken = ray.remote(num_gpus=1)(_Taken).remote()
-    ray.get(taken.here.remote())
+    taken: Any = GpuHolder.options(num_gpus=1, num_cpus=0).remote()  # type: ignore[attr-defined]
+    assert ray.get(taken.ids.remote()) == ["0"]
     executor, root = pool
     result = executor.run(batch(root))
     ray.kill(taken)
@@ -215,11 +215,6 @@ def test_marked_tests_that_get_no_gpu_are_a_fault_that_says_so(
     assert fault is not None
     assert "no GPU came free" in fault.detail
     assert outcomes(result)["test_plain"] == "passed"
-
-
-class _Taken:
-    def here(self) -> bool:
-        return True
 
 
 def test_the_models_replica_holds_its_gpus_and_its_endpoint_asks_for_the_key(joined: Head) -> None:
@@ -234,7 +229,8 @@ def test_the_models_replica_holds_its_gpus_and_its_endpoint_asks_for_the_key(joi
         wait_for(lambda: free("GPU") == 0.0, "the replica holds the GPU", 60)
         assert status().state in ("loading", "failed")
         asked = f"http://127.0.0.1:{port}/v1/models"
-        assert httpx.get(asked, trust_env=False).json()["error"]["code"] == "invalid_api_key"
+        refused = httpx.get(asked, trust_env=False)
+        assert refused.json()["error"]["code"] == "invalid_api_key", refused.text
         answer = httpx.get(asked, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False)
         assert answer.json()["data"][0]["id"] == "echo"
         assert httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=CHAT, trust_env=False).status_code == 401
@@ -245,12 +241,6 @@ def test_the_models_replica_holds_its_gpus_and_its_endpoint_asks_for_the_key(joi
 
 
 # --------------------------------------------------------------------------- a stranger's job
-
-
-@ray.remote(num_cpus=2)
-def _stranger(seconds: float) -> float:
-    time.sleep(seconds)
-    return time.time()
 
 
 def test_background_work_yields_to_a_stranger_and_goes_on_after(
@@ -264,15 +254,25 @@ def test_background_work_yields_to_a_stranger_and_goes_on_after(
     service = start(root, command=command)
     namespace = namespace_of(root)
     governor = find_actor(GOVERNOR, namespace)
-    parts = {str(one["name"]) for one in named_actors(joined) if one["ray_namespace"] == namespace}
-    assert {"augment-v1-reporter", "augment-v1-governor", "augment-v1-executor-0", "augment-v1-watcher"} <= parts
+    parts = {"augment-v1-reporter", "augment-v1-governor", "augment-v1-executor-0", "augment-v1-watcher"}
+    wait_for(
+        lambda: parts <= {str(one["name"]) for one in named_actors(joined) if one["ray_namespace"] == namespace},
+        "Ray's list of actors names them",
+        30,
+    )
 
     def background() -> list[str]:
         return [lease.id for lease in ray.get(governor.state.remote()).leases if lease.lane is not Lane.FAST]
 
     wait_for(background, "background work is done", 120)
     assert ray.get(governor.state.remote()).background_limit > 0, "its own demand is nobody else's"
-    stranger = [_stranger.remote(3.0) for _ in range(4)]
+
+    @ray.remote(num_cpus=2)
+    def all_of_it(seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
+
+    stranger = [all_of_it.remote(3.0) for _ in range(4)]
     held = wait_for(
         lambda: (state := ray.get(governor.state.remote())).background_limit == 0 and state, "it yields", 30
     )
