@@ -18,6 +18,9 @@ _COMMAND = re.compile(
 )
 _REMARK = re.compile(r"(?:^|\s{2,})# .*$|\s+#\s.*$")
 
+_RECORDS = {"docs/compatibility.md"}
+"""Pages that tell what a benchmark has run on the projects of others; what people may run there are the benchmarks."""
+
 RUN_ELSEWHERE = {
     "./scripts/run_background_tests.sh": ("tests/scripts/test_shell_scripts.py", "run_background_tests.sh"),
     "./scripts/test.sh": (".ci/run", "scripts/test.sh"),
@@ -73,7 +76,8 @@ def shown_commands() -> list[Shown]:
     for path in DOCUMENTS:
         name = str(path.relative_to(REPOSITORY))
         for text in _commands_in(path.read_text(encoding="utf-8")):
-            found.setdefault(text, Shown(text, name))
+            if name not in _RECORDS or text.startswith("python benchmarks/"):
+                found.setdefault(text, Shown(text, name))
     return list(found.values())
 
 
