@@ -38,6 +38,8 @@ class Head:
         self._folder = Path(tempfile.mkdtemp(prefix="ra-", dir="/tmp"))
         options = [f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={self._folder}"]
         options += [f"--include-dashboard={str(dashboard).lower()}", f"--dashboard-port={dashboard_port}"]
+        # Jobs are taken by the agent: at its usual port that of another Ray of this machine may listen.
+        options += [f"--dashboard-agent-listen-port={free_port()}"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTEST_", "COV_"))}
         self._log = (self._folder / "start.log").open("wb")
         self.process = subprocess.Popen(
