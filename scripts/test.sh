@@ -107,7 +107,9 @@ else
   say "pytest, on every core: all but ${alone[*]} ..."
   run_pytest parallel -n auto --maxprocesses=4 --dist=loadfile "${alone[@]/#/--ignore=}" tests
   say "pytest: ${alone[*]} ..."
-  run_pytest alone "${alone[@]}"
+  # A process can be a driver of one such Ray only.
+  run_pytest shared tests/cluster/test_shared_cluster.py
+  run_pytest alone --ignore=tests/cluster/test_shared_cluster.py "${alone[@]}"
   shopt -s nullglob
   .venv/bin/python scripts/total.py "$reports"/*.xml
 fi

@@ -19,6 +19,11 @@ RAY = str(Path(sys.executable).with_name("ray"))
 ENVIRON = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
+JOINED: list[str] = []
+"""Namespaces of the Rays that this process has been a driver of. After one, Ray ends the actors that the process makes
+on another that listens on loopback only."""
+
+
 class Head:
     """The head of a cluster that has no other node. ``environ`` is what a process needs to talk to it.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import ray
+from heads import JOINED
 
 from augment.actors.executor import ExecutorActor
 from augment.actors.governor import GovernorActor
@@ -70,6 +71,7 @@ def executor(root: Path) -> Iterator[RayExecutor]:
     """A governor with two slots and their executors."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        JOINED.append(NAMESPACE)
         ray.init(num_cpus=2, namespace=NAMESPACE, include_dashboard=False, _temp_dir=folder, log_to_driver=False)
         node = ray.get_runtime_context().get_node_id()
         logs = (str(root.parent / "logs"), "INFO")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import ray
-from heads import RAY, Head
+from heads import JOINED, RAY, Head
 from running import Start, copy_of_example, free_port, wait_for
 
 from augment.access import digest_of
@@ -62,6 +62,8 @@ def head() -> Iterator[Head]:
 @pytest.fixture(scope="module")
 def joined(head: Head) -> Iterator[Head]:
     """This process as a driver of the cluster."""
+    if JOINED:
+        pytest.skip("this process has joined another Ray: run this file by itself, as scripts/test.sh does")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in head.environ.items():
             patch.setenv(name, value)

@@ -148,10 +148,10 @@ def tools(clone: Path) -> FakeTools:
     return FakeTools(clone)
 
 
-def test_the_last_line_counts_the_tests_of_both_runs(tools: FakeTools) -> None:
+def test_the_last_line_counts_the_tests_of_all_runs(tools: FakeTools) -> None:
     done = tools.run("test.sh")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "total: 6 passed, 2 failed, 0 skipped"
+    assert done.stdout.splitlines()[-1] == "total: 9 passed, 3 failed, 0 skipped"
 
 
 def test_some_tests_are_one_run_and_the_last_line_is_pytest_s(tools: FakeTools) -> None:
