@@ -6,16 +6,24 @@ say() { printf '[augment] %s\n' "$*" >&2; }
 # One line about what is wrong and the way out, then the end.
 fail() { printf '[augment] error: %s\n' "$*" >&2; exit 2; }
 
-# The stricter tier of the sandbox needs bubblewrap; without it there is Landlock, where the kernel has it.
-ensure_bubblewrap() {
-  if [ "$(uname -s)" != Linux ] || command -v bwrap >/dev/null 2>&1; then return 0; fi
+# ensure_package PACKAGE COMMAND WHAT_FOR WITHOUT: install a system package that COMMAND comes with, where that is possible
+# unasked (root, apt-get); else one line that says what follows from its absence and how to get it.
+ensure_package() {
+  local package="$1" command="$2" what_for="$3" without="$4"
+  if command -v "$command" >/dev/null 2>&1; then return 0; fi
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "installing bubblewrap, which confines generated tests ..."
-    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends bubblewrap >/dev/null; then
+    say "installing $package, $what_for ..."
+    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then
       return 0
     fi
   fi
-  say "no bubblewrap found, generated tests are confined less strictly: apt-get install bubblewrap (as root), or your system's way"
+  say "no $package found, $without: apt-get install $package (as root), or your system's way"
+}
+
+# The stricter tier of the sandbox needs bubblewrap; without it there is Landlock, where the kernel has it.
+ensure_bubblewrap() {
+  if [ "$(uname -s)" != Linux ]; then return 0; fi
+  ensure_package bubblewrap bwrap "which confines generated tests" "generated tests are confined less strictly"
 }
 
 # Print the interpreter to build .venv with: $PYTHON, by default python3. It must be Python 3.11 or newer.

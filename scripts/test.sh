@@ -23,16 +23,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # The browser test drives a Chromium of the system, as the package index ships none.
 ensure_chromium() {
   local name
-  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+  for name in chromium-browser google-chrome google-chrome-stable; do
     if command -v "$name" >/dev/null 2>&1; then return 0; fi
   done
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "installing Chromium for tests/browser ..."
-    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; then
-      return 0
-    fi
-  fi
-  say "no Chromium found, tests/browser will be skipped: apt-get install chromium (as root), or your system's way"
+  ensure_package chromium chromium "which tests/browser drives" "tests/browser will be skipped"
 }
 
 # Whether pytest is asked for tests/engines: where it is asked for other folders only, their packages are not needed.
@@ -49,14 +43,8 @@ wants_engines() {
 
 # tests/cluster/test_nodes.py makes a network of namespaces.
 ensure_iproute() {
-  if [ "$(uname -s)" != Linux ] || command -v ip >/dev/null 2>&1; then return 0; fi
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "installing iproute2 for tests/cluster ..."
-    if apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 >/dev/null; then
-      return 0
-    fi
-  fi
-  say "no iproute2 found, the test of several nodes will be skipped: apt-get install iproute2 (as root), or your system's way"
+  if [ "$(uname -s)" != Linux ]; then return 0; fi
+  ensure_package iproute2 ip "for tests/cluster" "the test of several nodes will be skipped"
 }
 
 failed=()
