@@ -13,6 +13,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from augment.actors.naming import GOVERNOR, REPORTER, actor_name, find_actor
+from augment.cluster.listing import listed_nodes
 from augment.records import Activity, new_id
 from augment.seams import Batch, BatchResult
 from augment.service.planning import merged
@@ -56,8 +57,7 @@ class GpuHolder:
 
 def gpus_of(node_id: str) -> float:
     """How many GPUs a live node has, real or declared, whoever holds them."""
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    alive = {node["NodeID"]: node["Resources"] for node in nodes if node["Alive"]}
+    alive = {node["NodeID"]: node["Resources"] for node in listed_nodes() if node["Alive"]}
     return float(alive.get(node_id, {}).get("GPU", 0.0))
 
 

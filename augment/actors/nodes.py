@@ -15,6 +15,7 @@ import ray
 from augment.actors.base import cause_of
 from augment.actors.naming import MAX_RESTARTS, actor_options, executor_part
 from augment.actors.node_executor import NodeExecutorActor, NodeWork, fitness_of
+from augment.cluster.listing import listed_nodes
 from augment.cluster.placement import NodeSeen, Roster, Seat
 from augment.errors import AugmentError
 from augment.service import GovernorState
@@ -82,7 +83,7 @@ class NodeKeeper:
 
     def look(self) -> None:
         """One look at the cluster."""
-        nodes = [NodeSeen.of(node) for node in _listed()]
+        nodes = [NodeSeen.of(node) for node in listed_nodes()]
         new, gone = self._roster.look(nodes)
         alive = {node.id for node in nodes if node.alive}
         self._refused = {name: said for name, said in self._refused.items() if name in alive}
@@ -191,12 +192,6 @@ class NodeKeeper:
         asked = [self._actors[slot].received.remote() for slot in slots]
         with contextlib.suppress(ray.exceptions.RayError):  # a node that goes just now, of which the next look tells
             self._received.update(zip(slots, ray.get(asked, timeout=ASK_S), strict=True))
-
-
-def _listed() -> list[dict[str, Any]]:
-    listing: Any = ray.nodes
-    found: list[dict[str, Any]] = listing()
-    return found
 
 
 def _answer(reference: Any, here: Fitness) -> str | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import ray
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
@@ -18,6 +18,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from augment.actors.base import cause_of
 from augment.actors.gpus import GpuUse, NoGpuError, gpu_batch, joined
 from augment.actors.naming import GOVERNOR, executor_part, find_actor, slot_of
+from augment.cluster.listing import listed_nodes
 from augment.cluster.shipping import BlobSource, Sender
 from augment.errors import AugmentError
 from augment.records import Fault, FaultKind, Lane, Outcome, Snapshot, Verdict, new_id
@@ -113,8 +114,8 @@ class CpuReservation:
 @functools.cache
 def _own_place() -> str | None:
     """What stands for this process's node among Ray's resources; None where it offers Ray no CPU to reserve."""
-    own, listing = ray.get_runtime_context().get_node_id(), cast("Any", ray.nodes)
-    amounts: Mapping[str, float] = next((node["Resources"] for node in listing() if node["NodeID"] == own), {})
+    own = ray.get_runtime_context().get_node_id()
+    amounts: Mapping[str, float] = next((node["Resources"] for node in listed_nodes() if node["NodeID"] == own), {})
     places = [name for name in amounts if name.startswith("node:") and not name.startswith("node:__")]
     return places[0] if places and amounts.get("CPU", 0) >= 1 else None
 

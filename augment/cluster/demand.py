@@ -30,9 +30,10 @@ def others_waiting(address: str, own_prefix: str) -> float:
 
     Raises RayError or RuntimeError where Ray does not answer.
     """
-    import ray
     from ray.autoscaler.v2.sdk import get_cluster_status
     from ray.util import placement_group_table
+
+    from augment.cluster.listing import listed_nodes
 
     asked = get_cluster_status(address).resource_demands
     demand = [
@@ -42,6 +43,5 @@ def others_waiting(address: str, own_prefix: str) -> float:
     ]
     groups: Mapping[str, Any] = placement_group_table() if asked.placement_group_demand else {}
     own = {name for name, group in groups.items() if group["name"].startswith(own_prefix)}
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    largest = max((node["Resources"].get("CPU", 0.0) for node in nodes if node["Alive"]), default=0.0)
+    largest = max((node["Resources"].get("CPU", 0.0) for node in listed_nodes() if node["Alive"]), default=0.0)
     return waiting_cpus(demand, own, largest)

@@ -15,12 +15,11 @@ from typing import Any
 from augment.errors import ModelError
 from augment.seams import Request
 from augment.serve.cache import way_out
-from augment.serve.convert import converted, last_line
+from augment.serve.convert import last_line
 from augment.serve.engine import Delta, EngineSpec
-from augment.serve.extras import missing_line, missing_modules
-from augment.serve.fetch import locate_files
 from augment.serve.grammar import Grammars
 from augment.serve.hardware import usable_cores
+from augment.serve.safetensors import safetensors_for
 from augment.serve.text import Detokenizer, StopStrings
 from augment.serve.torch_batch import Batch, PromptMemory, Reading, TorchModel
 from augment.serve.torch_sampling import Sampler
@@ -36,13 +35,7 @@ _SHARE_FOR_MEMORY = 4
 
 def load(spec: EngineSpec) -> TransformersCore:
     """Load the model of ``spec``; a GGUF file is made into safetensors the first time. Raises ModelError."""
-    missing = missing_modules("transformers")
-    if missing:
-        raise ModelError(missing_line("transformers", missing))
-    files = locate_files(spec.model, source=spec.source, path=spec.path)
-    if files.format == "openvino":
-        raise ModelError(f"{files.main} is a model of OpenVINO, which `transformers` cannot read; set engine openvino.")
-    folder = converted(files, "safetensors") if files.format == "gguf" else files.main
+    files, folder = safetensors_for(spec, "transformers")
     try:
         return TransformersCore(folder, spec)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:

@@ -21,12 +21,11 @@ from typing import Any
 from augment.errors import ModelError
 from augment.seams import Request, Sampling
 from augment.serve.cache import ModelFiles, way_out
-from augment.serve.convert import converted, last_line
+from augment.serve.convert import last_line
 from augment.serve.engine import WORK_FOLDER_VARIABLE, Delta, EngineSpec
-from augment.serve.extras import missing_line, missing_modules
-from augment.serve.fetch import locate_files
 from augment.serve.hardware import computes_in_16_bits, usable_cores
 from augment.serve.process import Overheard
+from augment.serve.safetensors import safetensors_for
 from augment.serve.schemas import schema_trouble
 
 _STEP_S = 0.2
@@ -41,13 +40,7 @@ _END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>")
 
 def load(spec: EngineSpec) -> VLLMCore:
     """Load the model of ``spec``; a GGUF file is made into safetensors the first time. Raises ModelError."""
-    missing = missing_modules("vllm")
-    if missing:
-        raise ModelError(missing_line("vllm", missing))
-    files = locate_files(spec.model, source=spec.source, path=spec.path)
-    if files.format == "openvino":
-        raise ModelError(f"{files.main} is a model of OpenVINO, which `vllm` cannot read; set engine openvino.")
-    folder = converted(files, "safetensors") if files.format == "gguf" else files.main
+    files, folder = safetensors_for(spec, "vllm")
     os.environ.update(variables(spec))
     overheard = Overheard()
     try:
