@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from running import Service, Start, copy_of_example
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment_as_before() -> Iterator[None]:
+    """What Ray sets when a module's tests join one, the next module's services do not inherit."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture

@@ -70,7 +70,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def executor(root: Path) -> Iterator[RayExecutor]:
     """A governor with two slots and their executors."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # Unless it is told not to, Ray turns its token on for this process and makes one in the user's home.
+        os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
         JOINED.append(NAMESPACE)
         ray.init(num_cpus=2, namespace=NAMESPACE, include_dashboard=False, _temp_dir=folder, log_to_driver=False)
         node = ray.get_runtime_context().get_node_id()

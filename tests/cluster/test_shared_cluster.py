@@ -28,6 +28,7 @@ from augment.seams import Batch, BatchResult
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMESPACE = "accounting"
+JOB_S = 300
 KEY = "the-key-of-these-tests"
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hi"}]}
 TESTS = """\
@@ -85,14 +86,22 @@ def project(root: Path, text: str = TESTS) -> Path:
 # --------------------------------------------------------------------------- jobs
 
 
-def submit(head: Head, *entry: str) -> subprocess.CompletedProcess[str]:
-    """``ray job submit`` as a user types it, once the head takes jobs: its agent is there some seconds after it."""
+def submit(head: Head, logged: Path, *entry: str) -> subprocess.CompletedProcess[str]:
+    """``ray job submit`` as a user types it, once the head takes jobs: its agent is there some seconds after it.
+
+    ``logged`` is where the job keeps its logs.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTEST_", "COV_"))}
     command = [RAY, "job", "submit", "--address", head.dashboard, "--", *entry]
 
     def submitted() -> subprocess.CompletedProcess[str] | None:
         environ = kept | head.environ
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=400, check=False)
+        try:
+            done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=JOB_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            said = (error.stdout or b"").decode() + (error.stderr or b"").decode()
+            logs = "\n".join(path.read_text() for path in sorted(logged.glob("*.log")))
+            raise AssertionError(f"the job has not ended in {JOB_S} s. It said:\n{said}\nIts logs:\n{logs}") from None
         return None if "No available agent" in done.stdout + done.stderr else done
 
     return wait_for(submitted, "the head takes a job", 90)  # type: ignore[return-value]
@@ -114,7 +123,7 @@ def named_actors(head: Head) -> list[dict[str, Any]]:
 
 def test_a_job_gives_its_verdicts_and_pytests_code_and_leaves_nothing(joined: Head, tmp_path: Path) -> None:
     root = project(tmp_path / "shop", TESTS + "\n\ndef test_wrong():\n    assert False\n")
-    done = submit(joined, *once(root, "--no-model"))
+    done = submit(joined, tmp_path / "logs", *once(root, "--no-model"))
     said = done.stdout + done.stderr
     assert "verdicts: 3 passed, 1 failed" in said, said
     assert "exit code 1" in said
@@ -122,7 +131,7 @@ def test_a_job_gives_its_verdicts_and_pytests_code_and_leaves_nothing(joined: He
     wait_for(lambda: not [one for one in named_actors(joined) if "augment" in str(one["name"])], "no actor is left", 20)
     assert _held(namespace_of(root)) == []
     (root / "test_shop.py").write_text(TESTS)
-    done = submit(joined, *once(root, "--no-model"))
+    done = submit(joined, tmp_path / "logs", *once(root, "--no-model"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
