@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ray
 
-from augment.actors.base import Shell, end_with_threads, step_back
+from augment.actors.base import Shell, cause_of, end_with_threads, step_back
 from augment.actors.held_back import HeldBack
 from augment.actors.logs import start_logging
 from augment.actors.naming import GENERATOR
@@ -32,6 +32,10 @@ log = logging.getLogger("augment.generator")
 
 _FIRST = 3
 """Tests that a save gets before anything slower is tried for it."""
+
+_LONGEST_REST_S = 5.0
+"""Between two looks at the queue while nothing is written to it: the governor may have changed its mind."""
+_SHORTEST_REST_S = 0.2
 
 MODEL_KEY = "model"
 """Memory key under which launch keeps ``{"state": loading|ready|off|failed, "name": ...}``."""
@@ -65,6 +69,7 @@ class GeneratorActor(Shell):
         self._executor = RayExecutor(namespace, GENERATOR)
         self._engine: ServeEngine | None = None
         self._held_back = HeldBack(namespace)
+        self._seen = 0
         self._no_generation = no_generation
         self._writer = Writer(
             project,
@@ -74,6 +79,8 @@ class GeneratorActor(Shell):
             self._model_state,
             held_back=self._why_held_back,
             idle=idle,
+            poll_s=_LONGEST_REST_S,
+            rest=self._rest,
         )
         self._writer.start()
 
@@ -97,6 +104,15 @@ class GeneratorActor(Shell):
         if self._engine is None or self._engine.model != known["name"]:
             self._engine = ServeEngine(known["name"])
         return ModelState("ready", self._engine)
+
+    def _rest(self, longest_s: float) -> None:
+        """Until a save, the model or a command has written down what may be work for us."""
+        time.sleep(_SHORTEST_REST_S)  # what is written in one go is one reason to look
+        try:
+            self._seen = self._notebook.changes(self._seen, longest_s)
+        except ray.exceptions.RayError as error:  # the reporter starts again, or everything ends
+            log.warning("the reporter does not answer: %s", cause_of(error))
+            time.sleep(longest_s)
 
     def _why_held_back(self) -> str:
         """The governor's reason to hold background work back. A missing sandbox is one too."""

@@ -37,9 +37,9 @@ class GovernorActor(Shell):
         """See :meth:`Governor.release`."""
         self._governor.release(lease_id)
 
-    def observe(self, sample: ResourceSample) -> None:
+    def observe(self, sample: ResourceSample) -> GovernorState:
         """See :meth:`Governor.observe`."""
-        self._governor.observe(sample)
+        return self._governor.observe(sample)
 
     def set_limit(self, limit: int, reason: str = "") -> None:
         """See :meth:`Governor.set_limit`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import ray
 
@@ -17,6 +18,7 @@ class HeldBack:
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
+        self._governor: Any = None
         self._asked_at = 0.0
         self._reason = ""
 
@@ -25,6 +27,8 @@ class HeldBack:
         now = time.monotonic()
         if now - self._asked_at >= ASK_EVERY_S:
             self._asked_at = now
-            state: GovernorState = ray.get(find_actor(GOVERNOR, self._namespace).state.remote())
+            if self._governor is None:  # a handle stays good when the actor is restarted
+                self._governor = find_actor(GOVERNOR, self._namespace)
+            state: GovernorState = ray.get(self._governor.state.remote())
             self._reason = "" if state.background_limit else state.reason or "no background work is allowed"
         return self._reason

@@ -18,6 +18,8 @@ from augment.serve.app import deploy, status, undeploy
 log = logging.getLogger("augment.launch")
 
 POLL_S = 1.0
+READY_POLL_S = 3.0
+"""How often a model that answers is looked at; a request that fails is told to whoever made it."""
 
 
 class ModelHost:
@@ -59,7 +61,7 @@ class ModelHost:
             log.error("the model cannot be deployed: %s", error)
             self._tell("failed", cause_of(error))
             return
-        while not self._stopping.wait(POLL_S):
+        while not self._stopping.wait(READY_POLL_S if self._told.get("state") == "ready" else POLL_S):
             try:
                 now = status()
                 self._tell(now.state, now.detail)

@@ -74,6 +74,11 @@ class ReporterActor(Shell):
         """Wait for live events."""
         return self._reporter.events(after, timeout_s)
 
+    @ray.method(concurrency_group="events")
+    def changes(self, seen: int, timeout_s: float) -> int:
+        """Wait for what those who work through the queue have to know."""
+        return self._reporter.changes(seen, timeout_s)
+
     @ray.method(concurrency_group="write")
     def close(self) -> None:
         """Write what is pending (TASKS.md) and close the store."""
@@ -343,6 +348,10 @@ class ReporterClient:
     def events(self, after: int, timeout_s: float) -> list[Event]:
         """Live events, waiting for the first."""
         return ray.get(self._handle().events.remote(after, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)
+
+    def changes(self, seen: int, timeout_s: float) -> int:
+        """A count that moves when a value is remembered or a job is queued, waiting for another than ``seen``."""
+        return ray.get(self._handle().changes.remote(seen, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)
 
 
 class CoordinatorNotebook(ReporterClient):

@@ -17,17 +17,21 @@ from augment.actors.naming import GOVERNOR, MONITOR, find_actor
 from augment.actors.pool import group_name
 from augment.actors.reporter import ReporterClient
 from augment.cluster.demand import others_waiting
-from augment.records import Activity
-from augment.service import ResourceMonitor
+from augment.records import Activity, ResourceSample
+from augment.service import GovernorState, ResourceMonitor, tells_more
 
 log = logging.getLogger("augment.resource_monitor")
 
 INTERVAL_S = 2.0
+"""Between two samples while Augment works, or is held back."""
+QUIET_INTERVAL_S = 5.0
+"""The same while it does nothing: what nobody waits for costs little."""
 
 
 @ray.remote
 class ResourceMonitorActor(Shell):
-    """Shell over :class:`augment.service.ResourceMonitor` that samples every two seconds.
+    """Shell over :class:`augment.service.ResourceMonitor` that samples every two seconds, or every five while Augment
+    does nothing.
 
     Lifecycle: made by launch, beside the project's files. When it dies the governor keeps its last limit until the
     monitor is back; one or two samples are missing from the graph.
@@ -45,6 +49,7 @@ class ResourceMonitorActor(Shell):
         )
         self._reporter = ReporterClient(namespace)
         self._told = ""
+        self._reported: ResourceSample | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="augment-resource-monitor", daemon=True)
         self._thread.start()
@@ -55,12 +60,16 @@ class ResourceMonitorActor(Shell):
 
     def _work(self) -> None:
         governor = find_actor(GOVERNOR, self._namespace)
-        while not self._stopping.wait(INTERVAL_S):
+        pause_s = INTERVAL_S
+        while not self._stopping.wait(pause_s):
             sample = self._monitor.sample()
             try:
-                self._reporter.sample(sample)
-                ray.get(governor.observe.remote(sample), timeout=INTERVAL_S)
-                self._tell(ray.get(governor.state.remote(), timeout=INTERVAL_S).reason)
+                allowed: GovernorState = ray.get(governor.observe.remote(sample), timeout=INTERVAL_S)
+                pause_s = INTERVAL_S if allowed.leases or allowed.reason else QUIET_INTERVAL_S
+                if tells_more(sample, self._reported):
+                    self._reporter.sample(sample)
+                    self._reported = sample
+                self._tell(allowed.reason)
             except ray.exceptions.RayError as error:
                 log.warning("a sample was lost: %s", cause_of(error))
 

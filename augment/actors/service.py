@@ -100,7 +100,7 @@ class ServiceActor(Shell):
             chores.append(
                 Ranked(FLAKINESS_PRIORITY, FlakinessChore(Snapshots(root), notebook, self._batches, flakiness))
             )
-        self._idle = IdleLoop(self._coordinator, notebook, chores, held_back=self._why_not_idle)
+        self._idle = IdleLoop(self._coordinator, self._notebook, chores, held_back=self._why_not_idle)
         if self._behaviour is not None:
             self._behaviour.start()
         self._coordinator.start()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, urlencode
 
 from starlette.types import Receive, Scope, Send
 
@@ -13,6 +15,7 @@ from augment.access import digest_of, has_bearer, has_session, is_right, session
 
 PATH = "/login"
 COOKIE = "augment_session"
+_WISH = "next"
 _KEPT_S = 30 * 86400
 _LONGEST = 4096
 _PAGE = """<!doctype html>
@@ -25,9 +28,11 @@ p {{ margin: 0; }} .wrong {{ color: #b00020; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #111; color: #eee; }} .wrong {{ color: #ff8a80; }} }}
 </style></head><body><form method="post" action="{path}">
 <h1>Augment</h1><p>This dashboard asks for its token. <code>augment token</code> prints it where Augment runs.</p>
-{wrong}<label for="token">Token</label>
+{wrong}<input type="hidden" name="{wish}" value="{wanted}"><label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <button type="submit">Open</button></form></body></html>"""
+# A page of our own: one slash, for two would name another machine, and nothing that a browser reads as one.
+_OWN_PAGE = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 _WRONG = '<p class="wrong" role="alert">That is not the token.</p>'
 
 
@@ -50,21 +55,35 @@ class TokenGate:
         if path == PATH and method == "POST":
             await self._log_in(receive, send)
         elif path == PATH:
-            await _page(send, 200)
+            await _page(send, 200, _wish(scope["query_string"]))
         elif method == "GET" and "text/html" in headers.get("accept", ""):
-            await _send(send, 303, b"", (b"location", PATH.encode()))
+            await _send(send, 303, b"", (b"location", _form_for(scope).encode()))
         else:
             body = json.dumps({"detail": "this needs the token: `Authorization: Bearer TOKEN`, see `augment token`"})
             kind = (b"content-type", b"application/json")
             await _send(send, 401, body.encode(), kind, (b"www-authenticate", b"Bearer"))
 
     async def _log_in(self, receive: Receive, send: Send) -> None:
-        fields = parse_qs((await _body(receive)).decode("latin-1"))
-        if not is_right(fields.get("token", [""])[0].strip(), self._digest):
-            await _page(send, 401, _WRONG)
+        body = await _body(receive)
+        wanted, token = _wish(body), parse_qs(body.decode("latin-1")).get("token", [""])[0].strip()
+        if not is_right(token, self._digest):
+            await _page(send, 401, wanted, _WRONG)
             return
         cookie = f"{COOKIE}={self._session}; HttpOnly; SameSite=Strict; Path=/; Max-Age={_KEPT_S}"
-        await _send(send, 303, b"", (b"location", b"/"), (b"set-cookie", cookie.encode()))
+        await _send(send, 303, b"", (b"location", wanted.encode()), (b"set-cookie", cookie.encode()))
+
+
+def _form_for(scope: Scope) -> str:
+    """The form that leads on to the page that was asked for."""
+    query = scope["query_string"].decode("latin-1")
+    wanted = quote(scope["path"], safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+    return PATH if wanted == "/" else f"{PATH}?{urlencode({_WISH: wanted})}"
+
+
+def _wish(query: bytes) -> str:
+    """The page to open once the token is given; the first one where none is named, or one elsewhere."""
+    wanted = parse_qs(query.decode("latin-1")).get(_WISH, ["/"])[0]
+    return wanted if _OWN_PAGE.fullmatch(wanted) else "/"
 
 
 def _cookie(header: str) -> str:
@@ -85,8 +104,8 @@ async def _body(receive: Receive) -> bytes:
     return body[:_LONGEST]
 
 
-async def _page(send: Send, status: int, wrong: str = "") -> None:
-    page = _PAGE.format(path=PATH, wrong=wrong).encode()
+async def _page(send: Send, status: int, wanted: str, wrong: str = "") -> None:
+    page = _PAGE.format(path=PATH, wrong=wrong, wish=_WISH, wanted=html.escape(wanted)).encode()
     await _send(send, status, page, (b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store"))
 
 

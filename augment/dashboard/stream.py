@@ -17,14 +17,14 @@ from augment.seams import Event
 _LOG = logging.getLogger(__name__)
 _KEPT = 10_000
 _AT_ONCE = 500
-_POLL_S = 1.0
+_POLL_S = 10.0
 _LONGEST_PAUSE_S = 5.0
 HEARTBEAT_S = 10.0
 """How often a silent stream says that it is alive, so that proxies and clients do not give it up."""
 
 
 class Broadcaster:
-    """Repeats the reporter's events to every open stream, so that fifty browsers cost it one call a second.
+    """Repeats the reporter's events to every open stream, so that fifty browsers cost it one call.
 
     Its thread begins with the first listener and ends with ``close()``. It keeps the newest 10,000 events for clients
     that come back with a Last-Event-ID.

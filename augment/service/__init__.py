@@ -9,7 +9,7 @@ from augment.service.living import Living, LivingPolicy
 from augment.service.outcomes import Outcomes
 from augment.service.rerun_batches import RerunBatches
 from augment.service.rerun_chore import FlakinessChore, FlakinessPolicy
-from augment.service.resources import ResourceMonitor
+from augment.service.resources import ResourceMonitor, tells_more
 from augment.service.revisions import Sources, state_folder
 from augment.service.watching import Watcher
 from augment.service.writing import SURVIVORS, TARGETS_AT_ONCE, ModelState, Writer, Wrote
@@ -46,4 +46,5 @@ __all__ = [
     "Writer",
     "Wrote",
     "state_folder",
+    "tells_more",
 ]

@@ -147,8 +147,8 @@ class Governor:
             self._reason = reason
             self._changed.notify_all()
 
-    def observe(self, sample: ResourceSample) -> None:
-        """Move the limit by what the machine is doing."""
+    def observe(self, sample: ResourceSample) -> GovernorState:
+        """Move the limit by what the machine is doing; what is allowed then."""
         name, share = sample.highest
         waiting = sample.pending_cpus > 0
         if share > self._threshold or waiting:
@@ -169,6 +169,7 @@ class Governor:
                 self._lift()
         else:
             self._above = self._below = 0
+        return self.state()
 
     def state(self) -> GovernorState:
         """What is allowed and leased now."""

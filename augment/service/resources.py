@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
 from augment.records import ResourceSample
+
+STEADY_S = 10.0
+"""How long a sample stands for those after it that are like it."""
+
+_ALIKE = 0.05
+"""A share that has moved by less than this is like the former one."""
 
 GpuProbe = Callable[[], tuple[float, float] | None]
 """Busiest GPU's (utilisation, memory share), or None without a GPU."""
@@ -43,6 +48,16 @@ def parse_nvidia_smi(text: str) -> tuple[float, float] | None:
     if not shares:
         return None
     return max(busy for busy, _ in shares), max(memory for _, memory in shares)
+
+
+def tells_more(sample: ResourceSample, last: ResourceSample | None) -> bool:
+    """Whether a sample is worth keeping after ``last``, the one that was kept last."""
+    if last is None or sample.at - last.at >= STEADY_S or sample.pending_cpus != last.pending_cpus:
+        return True
+    shares = [
+        (one.cpu, one.memory, one.disk, one.gpu or 0.0, one.gpu_memory or 0.0, one.own_cpu) for one in (sample, last)
+    ]
+    return any(abs(now - before) >= _ALIKE for now, before in zip(*shares, strict=True))
 
 
 class ResourceMonitor:
@@ -97,19 +112,24 @@ class ResourceMonitor:
 
         Reaped children count with their parent, so the total also holds the many processes too short-lived to be seen.
         """
-        total = 0.0
-        for process in self._own_processes():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                spent = process.cpu_times()
-                total += spent.user + spent.system + spent.children_user + spent.children_system
+        total = sum(self._spent())
         used, self._own_total = total - self._own_total, total
         return max(used, 0.0) / (elapsed * self._cores)
 
-    def _own_processes(self) -> set[psutil.Process]:
-        found: set[psutil.Process] = set()
-        for pid in self._own_pids():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                root = psutil.Process(pid)
-                found.add(root)
-                found.update(root.children(recursive=True))
-        return found
+    def _spent(self) -> Iterator[float]:
+        """CPU seconds of each of Augment's processes. All processes are looked at once, not once for each root."""
+        times: dict[int, float] = {}
+        children: dict[int, list[int]] = {}
+        for process in psutil.process_iter(["ppid", "cpu_times"]):
+            spent = process.info["cpu_times"]
+            if spent is not None:  # None where the system does not let us see
+                times[process.pid] = spent.user + spent.system + spent.children_user + spent.children_system
+            children.setdefault(process.info["ppid"], []).append(process.pid)
+        seen: set[int] = set()
+        pending = list(self._own_pids())
+        while pending:
+            pid = pending.pop()
+            if pid not in seen:
+                seen.add(pid)
+                pending += children.get(pid, [])
+                yield times.get(pid, 0.0)

@@ -82,7 +82,8 @@ class Writer:
 
     It waits for the verdicts of the newest revision before it starts, so its baseline is current, and for the model
     while that is still loading, because whoever comes first takes the coverage that a test can gain. ``held_back`` says
-    why no background work may run now ('' when it may): a pass that had to wait would only use up its budget.
+    why no background work may run now ('' when it may): a pass that had to wait would only use up its budget. Between
+    two looks at the queue it takes a ``rest`` of up to ``poll_s``.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Writer:
         held_back: Callable[[], str] = lambda: "",
         idle: bool = True,
         poll_s: float = 1.0,
+        rest: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._project = project
@@ -106,8 +108,10 @@ class Writer:
         self._held_back = held_back
         self._idle = idle
         self._poll_s = poll_s
+        self._at_rest = threading.Event()
         self._clock = clock
         self._stopping = threading.Event()
+        self._rest = rest or self._stopping.wait
         self._said = ""
         self._exhausted = ("", "")
         self.rounds = 0
@@ -119,10 +123,11 @@ class Writer:
         self._thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop after the batch in progress; idempotent."""
+        """Stop after the batch in progress; idempotent. A thread at rest is not waited for: it begins nothing more."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while self._thread.is_alive() and not self._at_rest.is_set() and time.monotonic() < deadline:
+            self._thread.join(0.05)
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -132,7 +137,9 @@ class Writer:
                 self._say(f"cannot write tests now: {error}")
                 worked = False
             if not worked:
-                self._stopping.wait(self._poll_s)
+                self._at_rest.set()
+                self._rest(self._poll_s)
+                self._at_rest.clear()
 
     def step(self) -> bool:
         """Do one pass if there is anything to do; False when there was nothing."""

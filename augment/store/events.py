@@ -1,4 +1,4 @@
-"""The live stream: a ring of the newest events that any number of readers can wait on."""
+"""The live stream: a ring of the newest events that any number of readers can wait on; a bell for who only waits."""
 
 from __future__ import annotations
 
@@ -48,6 +48,33 @@ class EventHub:
         # Numbers are consecutive, so the position follows from the number.
         first = max(0, floor + 1 - self._events[0].seq)
         return list(islice(self._events, first, first + _AT_ONCE))
+
+    def close(self) -> None:
+        """Wake everybody; later waits return at once."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Bell:
+    """Wakes those who wait for anything to happen. Counts from the time in milliseconds, as :class:`EventHub` does."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._count = int(clock() * 1000)
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def ring(self) -> None:
+        """Something happened."""
+        with self._changed:
+            self._count += 1
+            self._changed.notify_all()
+
+    def wait(self, seen: int, timeout_s: float) -> int:
+        """The count, waiting up to ``timeout_s`` for another than ``seen``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._count != seen, timeout_s)
+            return self._count
 
     def close(self) -> None:
         """Wake everybody; later waits return at once."""

@@ -28,7 +28,7 @@ from augment.records import (
 from augment.seams import Event
 from augment.store import tasks_md
 from augment.store.behaviour_reporting import BehaviourReporting
-from augment.store.events import EventHub
+from augment.store.events import Bell, EventHub
 from augment.store.explained import why
 from augment.store.flaky_reporting import FlakyReporting
 from augment.store.known import ChangeLog, KnownChanges
@@ -74,6 +74,7 @@ class Reporter(FlakyReporting, LivingReporting, BehaviourReporting):
         self._clock = clock
         self._results = ResultFiles(results_dir, keep_results)
         self._hub = EventHub(clock=clock)
+        self._bell = Bell(clock)
         self._changes = ChangeLog()
         self._started_at = clock()
         self._file_trouble: set[str] = set()
@@ -97,6 +98,7 @@ class Reporter(FlakyReporting, LivingReporting, BehaviourReporting):
         self._stale.set()
         self._writer.join()
         self._hub.close()
+        self._bell.close()
         self.flush()
         self._store.close()
 
@@ -282,6 +284,7 @@ class Reporter(FlakyReporting, LivingReporting, BehaviourReporting):
         """Add jobs; a pending job for the same target is replaced."""
         self._store.enqueue(jobs)
         self._stale.set()
+        self._bell.ring()
 
     def pending_jobs(self, limit: int = 100) -> list[Job]:
         """Pending jobs, the most urgent first."""
@@ -299,6 +302,11 @@ class Reporter(FlakyReporting, LivingReporting, BehaviourReporting):
     def remember(self, key: str, value: Any) -> None:
         """Keep a JSON-ready value under ``key``."""
         self._store.remember(key, value)
+        self._bell.ring()
+
+    def changes(self, seen: int, timeout_s: float) -> int:
+        """A count that moves with each value remembered and job queued; waits for another than ``seen``."""
+        return self._bell.wait(seen, timeout_s)
 
     def recall(self, key: str) -> Any:
         """The value kept under ``key``, or None."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from collections.abc import Callable
 
 import httpx
@@ -90,6 +92,44 @@ def test_a_browser_is_shown_the_form_and_given_a_cookie_for_the_token(ask: Ask) 
     assert TOKEN not in cookie
     value = cookie.partition(";")[0]
     assert ask("GET", "/api/v1/runs", headers={"cookie": value}).status_code == 200
+
+
+def test_the_form_leads_on_to_the_page_that_was_asked_for(ask: Ask) -> None:
+    wanted = "/?test=tests/test_a.py%3A%3Atest_b%5B1%262%5D&run=run-1"
+    sent = ask("GET", wanted, headers=BROWSER)
+    assert sent.status_code == 303
+    form = ask("GET", sent.headers["location"], headers=BROWSER)
+    (value,) = re.findall(r'name="next" value="([^"]*)"', form.text)
+    assert html.unescape(value) == wanted
+    wrong = ask("POST", "/login", data={"token": "something-else-entirely", "next": wanted})
+    assert f'value="{value}"' in wrong.text
+    right = ask("POST", "/login", data={"token": TOKEN, "next": wanted})
+    assert right.headers["location"] == wanted
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example/",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/a\r\nset-cookie: b=c",
+        '/"><script>alert(1)</script>',
+        "evil.example",
+        "",
+    ],
+)
+def test_the_form_leads_nowhere_else(ask: Ask, elsewhere: str) -> None:
+    right = ask("POST", "/login", data={"token": TOKEN, "next": elsewhere})
+    assert right.status_code == 303
+    where = httpx.URL("http://box.example:8080/").join(right.headers["location"])
+    assert (where.scheme, where.host) == ("http", "box.example")
+    assert "b=c" not in right.headers["set-cookie"]
+    form = ask("GET", "/login", params={"next": elsewhere}, headers=BROWSER)
+    assert "<script" not in form.text
 
 
 def test_another_site_cannot_send_the_form(ask: Ask) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -277,3 +279,26 @@ def test_what_a_slow_model_had_no_time_for_still_has_its_turn(root: Path, projec
     reporter.enqueue([job("shop.pricing:double", name="job-again")])
     assert writer(root, project, reporter, passes).step()  # to none of them: it will not come to them later either
     assert set(reporter.recall(ATTEMPTED)) == {"shop.pricing:net", "shop.pricing:double"}
+
+
+def test_between_two_looks_it_rests_and_a_stop_does_not_wait_for_that(
+    root: Path, project: Project, reporter: Reporter
+) -> None:
+    tested(root, reporter)
+    resting, wake = threading.Event(), threading.Event()
+
+    def rest(_longest_s: float) -> None:
+        resting.set()
+        wake.wait(30)
+
+    work = Writer(
+        project, Snapshots(root), reporter, Passes(), lambda: ModelState("off"), idle=False, poll_s=30.0, rest=rest
+    )
+    work.start()
+    try:
+        assert resting.wait(10)
+        began = time.monotonic()
+        work.stop(10)
+        assert time.monotonic() - began < 5
+    finally:
+        wake.set()
