@@ -69,11 +69,21 @@ class Launch:
     """Everything that one launch starts, in the order it starts it, and how it ends.
 
     Lifecycle: :meth:`start` raises an AugmentError for what stands in the way and leaves nothing behind when it does;
-    :meth:`stop` ends what was started here and nothing else, and may be called at any time.
+    :meth:`stop` ends what was started here and nothing else, and may be called at any time. With ``awaited`` somebody
+    waits for what is written too, and nothing leaves the processor to others.
     """
 
-    def __init__(self, loaded: LoadedSettings, project: Project, log_dir: Path, token: str | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        project: Project,
+        log_dir: Path,
+        token: str | None = None,
+        *,
+        awaited: bool = False,
+    ) -> None:
         self._token = token
+        self._awaited = awaited
         self._settings: Settings = loaded.settings
         self._project = project
         self._root = Path(project.root)
@@ -246,6 +256,7 @@ class Launch:
             log_level=self._settings.service.log_level,
             own_pids=(os.getpid(),),
             model=model,
+            awaited=self._awaited,
         )
 
 
@@ -342,7 +353,7 @@ def main(
     start_logging(log_dir, "launch", service.log_level)
     if token is not None:
         say("What listens beyond this machine asks for a token: `augment token` prints it")
-    code = _watch(Launch(loaded, found, log_dir, token), found, log_dir, once=once)
+    code = _watch(Launch(loaded, found, log_dir, token, awaited=once), found, log_dir, once=once)
     if once:
         raise typer.Exit(code)
 

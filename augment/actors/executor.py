@@ -13,7 +13,7 @@ import ray
 
 from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
-from augment.execution import LocalExecutor, find_sandbox
+from augment.execution import BACKGROUND_NICENESS, LocalExecutor, find_sandbox
 from augment.mutants import MutantVerdict
 from augment.records import Project, Verdict
 from augment.seams import Batch, BatchResult, MutationOrder, MutationResult
@@ -29,7 +29,7 @@ class ExecutorActor(Shell):
 
     Lifecycle: made by launch, one a slot of the governor; ends with launch. It holds no CPU of its own: each batch
     reserves one while it runs. When the actor dies its runner processes die with it and the batch in progress is run
-    again on another executor; it has no state worth recovering.
+    again on another executor; it has no state worth recovering. With ``awaited`` somebody waits for all that it does.
     """
 
     def __init__(
@@ -41,11 +41,17 @@ class ExecutorActor(Shell):
         warm_bytes: int,
         log_dir: str,
         log_level: str,
+        awaited: bool = False,
     ) -> None:
         start_logging(Path(log_dir), f"executor-{slot}", log_level)
         scratch = state_folder(Path(project.root)) / "work" / str(slot)
         self._executor = LocalExecutor(
-            1, scratch_dir=scratch, sandbox=sandbox, confine_own_tests=confine_own_tests, warm_bytes=warm_bytes
+            1,
+            scratch_dir=scratch,
+            sandbox=sandbox,
+            confine_own_tests=confine_own_tests,
+            warm_bytes=warm_bytes,
+            background_niceness=0 if awaited else BACKGROUND_NICENESS,
         )
         # Slot 0 is the fast lane's, the others mostly run generated tests: each gets the process it will need ready.
         trusted = slot == 0 or not find_sandbox(sandbox).runs_generated_tests

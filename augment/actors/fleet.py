@@ -87,6 +87,8 @@ class FleetSpec:
     """How tests meet GPUs; None holds none."""
     shared: bool = False
     """Whether others use this Ray too: background work then yields to what they wait for."""
+    awaited: bool = False
+    """Whether somebody waits for what is written too, as for the end of a job: then nothing steps back."""
 
 
 OWN_ERRORS = "augment.errors."
@@ -113,8 +115,9 @@ class Fleet:
         reporter.remember(MODEL_KEY, {"state": "loading" if spec.model else "off", "name": spec.model or ""})
         governed = (spec.slots, spec.threshold, spec.gpus)
         self._make(GOVERNOR, GovernorActor, *governed, max_concurrency=MAX_WAITING_FOR_LEASE)
+        running = (*confined, *logs, spec.awaited)
         for slot in range(spec.slots):
-            self._make(executor_part(slot), ExecutorActor, slot, spec.project, *confined, *logs, max_task_retries=0)
+            self._make(executor_part(slot), ExecutorActor, slot, spec.project, *running, max_task_retries=0)
         self._make(
             SERVICE,
             ServiceActor,
@@ -127,7 +130,6 @@ class Fleet:
             spec.controls,
             spec.living,
             spec.generation.output if not spec.no_generation and "difference" in spec.generation.generators else None,
-            max_concurrency=4,
         )
         self._make(WATCHER, WatcherActor, root, spec.namespace, *logs)
         self._make(
@@ -139,6 +141,7 @@ class Fleet:
             spec.idle,
             spec.no_generation,
             *logs,
+            spec.awaited,
             max_concurrency=2,
         )
         self._make(MONITOR, ResourceMonitorActor, root, spec.namespace, spec.own_pids, *logs, spec.shared)

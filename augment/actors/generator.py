@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -47,7 +48,7 @@ class GeneratorActor(Shell):
 
     Lifecycle: made by launch, beside the project's files, because it writes kept tests there. Its queue is in the
     store, so when it dies it restarts and begins the unfinished jobs again, each a limited number of times; a kept
-    test is on disk and recorded, or neither.
+    test is on disk and recorded, or neither. It leaves the processor to others unless its work is ``awaited``.
     """
 
     def __init__(
@@ -59,10 +60,13 @@ class GeneratorActor(Shell):
         no_generation: str,
         log_dir: str,
         log_level: str,
+        awaited: bool = False,
     ) -> None:
         start_logging(Path(log_dir), GENERATOR, log_level)
         end_with_threads()
-        step_back()
+        if not awaited:
+            step_back()
+        self._ending = threading.Event()
         self._project = project
         self._settings = settings
         self._notebook = ReporterClient(namespace)
@@ -86,6 +90,7 @@ class GeneratorActor(Shell):
 
     def stop(self) -> None:
         """Stop at once: the model is told to drop what it writes, and the batch in progress is cancelled."""
+        self._ending.set()
         if self._engine is not None:
             self._engine.cancel()
         self._executor.close()
@@ -107,12 +112,13 @@ class GeneratorActor(Shell):
 
     def _rest(self, longest_s: float) -> None:
         """Until a save, the model or a command has written down what may be work for us."""
-        time.sleep(_SHORTEST_REST_S)  # what is written in one go is one reason to look
+        self._ending.wait(_SHORTEST_REST_S)  # what is written in one go is one reason to look
         try:
             self._seen = self._notebook.changes(self._seen, longest_s)
-        except ray.exceptions.RayError as error:  # the reporter starts again, or everything ends
-            log.warning("the reporter does not answer: %s", cause_of(error))
-            time.sleep(longest_s)
+        except ray.exceptions.RayError as error:
+            if not self._ending.is_set():  # else the reporter has ended before us
+                log.warning("the reporter does not answer: %s", cause_of(error))
+            self._ending.wait(longest_s)
 
     def _why_held_back(self) -> str:
         """The governor's reason to hold background work back. A missing sandbox is one too."""

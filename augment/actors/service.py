@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ray
 
-from augment.actors.base import Shell, end_with_threads
+from augment.actors.base import Shell, end_with_threads, grouped
 from augment.actors.held_back import HeldBack
 from augment.actors.logs import start_logging
 from augment.actors.naming import SERVICE
@@ -45,13 +45,15 @@ FLAKINESS_PRIORITY = 20
 """After control samples, which cost less and tell of what a save may have broken."""
 
 
-@ray.remote
+@grouped(revisions=1, control=4)
 class ServiceActor(Shell):
     """Shell over :class:`augment.service.Coordinator`.
 
     Lifecycle: made by launch, beside the project's files. What was tested and what is to be written stands in the
     store, so when it dies it starts again from the last revision whose verdicts are complete. A comparison of old and
     new code that it was at is lost. ``output`` is the folder of Augment's own tests; None compares nothing.
+
+    Made without ``max_concurrency``, with which Ray delivers calls in any order.
     """
 
     def __init__(
@@ -108,15 +110,21 @@ class ServiceActor(Shell):
         # The watcher reports changes only: after a restart the present state must be looked at here.
         self._coordinator.revision(Snapshots(root).take())
 
+    @ray.method(concurrency_group="revisions")
     def revision(self, snapshot: Snapshot, contents: Mapping[str, bytes]) -> None:
-        """See :meth:`Coordinator.revision`. ``contents`` are sources of it, by hash, that were read with it."""
+        """See :meth:`Coordinator.revision`. ``contents`` are sources of it, by hash, that were read with it.
+
+        One at a time: of two saves in one moment the first must not come last, for then nobody would look at the other.
+        """
         self._sources.offer(contents)
         self._coordinator.revision(snapshot)
 
+    @ray.method(concurrency_group="control")
     def wait_idle(self, timeout_s: float) -> bool:
         """See :meth:`Coordinator.wait_idle`."""
         return self._coordinator.wait_idle(timeout_s)
 
+    @ray.method(concurrency_group="control")
     def stop(self) -> None:
         """End the run or the idle work in progress and stop."""
         self._coordinator.stop()
