@@ -1,7 +1,7 @@
 """The same prompts through every engine that is installed, with the same model.
 
     python benchmarks/engines.py [--engines openvino,transformers,vllm,openai] [--model NAME] [--python ENGINE=PATH ...]
-        [--base-url URL] [--tokens 128] [--quick] [--no-generation] [--json FILE] [--page]
+        [--base-url URL] [--tokens 128] [--quick] [--no-generation] [--json FILE [--add]] [--page]
 
 For each engine: seconds to load, tokens a second alone and eight at once, seconds to the first token of a prompt that
 is new and of one that begins like it, memory, and tests that a pass of generation by the model alone admits in a
@@ -60,20 +60,32 @@ class Row:
 
 def main() -> int:
     options = read_options()
-    rows = []
+    measured = {row.engine: row for row in kept_rows(options)}
+    data: dict[str, object] = {}
     for engine in options.engines:
         print(f"== {engine}", file=sys.stderr, flush=True)
-        rows.append(measure(engine, options))
-        print(json.dumps(asdict(rows[-1])), file=sys.stderr, flush=True)
-    data = {"model": options.model, "tokens": options.tokens, "rows": [asdict(row) for row in rows]}
-    if options.json:
-        options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        measured[engine] = measure(engine, options)
+        rows = [measured[name] for name in ENGINES if name in measured]
+        data = {"model": options.model, "tokens": options.tokens, "rows": [asdict(row) for row in rows]}
+        if options.json:  # after each, as all of them take an hour
+            options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        print(json.dumps(asdict(measured[engine])), file=sys.stderr, flush=True)
     print(json.dumps(data, indent=2))
     shown = table(rows, options)
     print(shown)
     if options.page:
         PAGE.write("engines", section_text("Engines", "", ["engines.py", *sys.argv[1:]], shown))
     return 0
+
+
+def kept_rows(options: argparse.Namespace) -> list[Row]:
+    """With ``--add`` the rows that ``--json`` holds; measured with another model or length they are no peers."""
+    if not options.add or not options.json.exists():
+        return []
+    data = json.loads(options.json.read_text(encoding="utf-8"))
+    if (data["model"], data["tokens"]) != (options.model, options.tokens):
+        sys.exit(f"{options.json}: measured with {data['model']} and {data['tokens']} tokens; measure all anew")
+    return [Row(**row) for row in data["rows"]]
 
 
 def read_options() -> argparse.Namespace:
@@ -88,7 +100,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--no-generation", action="store_true")
     parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--add", action="store_true", help="keep the rows of other engines that --json holds")
     options = parser.parse_args()
+    if options.add and not options.json:
+        parser.error("--add needs --json")
     options.tokens = min(options.tokens, 16) if options.quick else options.tokens
     shared = ROOT / ".venv-engines" / "bin" / "python"
     options.pythons = {engine: str(shared) for engine in ("transformers", "vllm") if shared.exists()}
@@ -125,6 +140,8 @@ def measure(engine: str, options: argparse.Namespace) -> Row:
             row.tests, row.tests_a_minute = generate(spec, options.budget)
     except AugmentError as error:
         row.said = str(error)
+    except subprocess.CalledProcessError as error:
+        row.said = f"the pass of generation ended with {error.returncode}"
     return row
 
 
@@ -196,10 +213,10 @@ def resident(pid: int | None) -> int:
 def generate(spec: EngineSpec, budget_s: float) -> tuple[int, float]:
     """Tests that the model alone brings in a pass over one small module, and how many that is in a minute."""
     settings = {
-        "AUGMENT_ENGINE": spec.engine,
-        "AUGMENT_ENGINE_PYTHON": spec.python,
+        "AUGMENT_MODEL_ENGINE": spec.engine,
+        "AUGMENT_MODEL_ENGINE_PYTHON": spec.python,
         "AUGMENT_MODEL_NAME": spec.model,
-        "AUGMENT_BASE_URL": spec.base_url,
+        "AUGMENT_MODEL_BASE_URL": spec.base_url,
     }
     environ = {**os.environ, **{name: value for name, value in settings.items() if value is not None}}
     with tempfile.TemporaryDirectory(prefix="augment-engines-") as folder:
