@@ -34,7 +34,7 @@ log = logging.getLogger("augment.generator")
 _FIRST = 3
 """Tests that a save gets before anything slower is tried for it."""
 
-_LONGEST_REST_S = 5.0
+_LONGEST_REST_S = 2.0
 """Between two looks at the queue while nothing is written to it: the governor may have changed its mind."""
 _SHORTEST_REST_S = 0.2
 
