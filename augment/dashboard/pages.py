@@ -24,6 +24,7 @@ import gradio as gr
 
 _HERE = Path(__file__).parent
 _REFRESH_S = 1.0
+_UNUSED_QUEUE_S = 1.0
 _RUNS_SHOWN = 100
 _CHARTED_S = 1800.0
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
@@ -175,7 +176,17 @@ def _blocks(views: Views, title: str) -> gr.Blocks:
                 shown["resources"] = view("resources")
         outputs = [shown[name] for name in _VIEWS]
         _wire(demo, views, chosen, seen, outputs, tabs)
+    _let_queue_rest(demo)
     return demo
+
+
+def _let_queue_rest(demo: gr.Blocks) -> None:
+    """Have Gradio's queue, which no event of these pages takes, look for one seldom.
+
+    It looks a thousand times a second, for which there is no setting: 3 % of a core, for as long as Augment runs.
+    """
+    queue: Any = demo._queue
+    queue.sleep_when_free = queue.progress_update_sleep_when_free = _UNUSED_QUEUE_S
 
 
 def _wire(
