@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-from conftest import MakeProject
 from execution_support import batch
 
 from augment.execution import LocalExecutor
@@ -28,13 +29,15 @@ FILES = {
 GPU = ("test_it.py::TestGpu::test_it[1]", "test_it.py::TestGpu::test_it[2]")
 
 
-def test_they_run_as_any_other_and_are_told_of(executor: LocalExecutor, make_project: MakeProject) -> None:
+def test_they_run_as_any_other_and_are_told_of(executor: LocalExecutor, make_project: Callable[..., Path]) -> None:
     result = executor.run(replace(batch(make_project(FILES)), visible_gpus="7"))
     assert [one.outcome.value for one in result.verdicts] == ["passed"] * 3
     assert result.gpu_tests == GPU
 
 
-def test_they_are_left_for_later_where_that_is_asked_for(executor: LocalExecutor, make_project: MakeProject) -> None:
+def test_they_are_left_for_later_where_that_is_asked_for(
+    executor: LocalExecutor, make_project: Callable[..., Path]
+) -> None:
     root = make_project(FILES)
     first = executor.run(replace(batch(root), defer_gpu=True, visible_gpus="7"))
     assert [one.nodeid for one in first.verdicts] == ["test_it.py::test_plain"]
