@@ -13,7 +13,7 @@ import ray
 
 from augment.actors.base import Shell, grouped
 from augment.actors.logs import start_logging
-from augment.execution import BACKGROUND_NICENESS, LocalExecutor, find_sandbox
+from augment.execution import LocalExecutor, find_sandbox
 from augment.mutants import MutantVerdict
 from augment.records import Project, Verdict
 from augment.seams import Batch, BatchResult, MutationOrder, MutationResult
@@ -51,7 +51,7 @@ class ExecutorActor(Shell):
             sandbox=sandbox,
             confine_own_tests=confine_own_tests,
             warm_bytes=warm_bytes,
-            background_niceness=0 if awaited else BACKGROUND_NICENESS,
+            awaited=awaited,
         )
         # Slot 0 is the fast lane's, the others mostly run generated tests: each gets the process it will need ready.
         trusted = slot == 0 or not find_sandbox(sandbox).runs_generated_tests

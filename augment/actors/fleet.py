@@ -160,6 +160,7 @@ class Fleet:
             spec.warm_bytes,
             spec.cache_bytes,
             spec.log_level,
+            spec.awaited,
         )
         self._nodes = NodeKeeper(
             work,

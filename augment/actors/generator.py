@@ -114,7 +114,7 @@ class GeneratorActor(Shell):
         """Until a save, the model or a command has written down what may be work for us."""
         self._ending.wait(_SHORTEST_REST_S)  # what is written in one go is one reason to look
         try:
-            self._seen = self._notebook.changes(self._seen, longest_s)
+            self._seen = self._notebook.await_work(self._seen, longest_s)
         except ray.exceptions.RayError as error:
             if not self._ending.is_set():  # else the reporter has ended before us
                 log.warning("the reporter does not answer: %s", cause_of(error))

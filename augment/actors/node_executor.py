@@ -36,6 +36,8 @@ class NodeWork:
     warm_bytes: int
     cache_bytes: int
     log_level: str
+    awaited: bool = False
+    """Whether somebody waits for all that they do."""
 
 
 @grouped(control=4)
@@ -59,6 +61,7 @@ class NodeExecutorActor(Shell):
             sandbox=work.sandbox,
             confine_own_tests=work.confine_own_tests,
             warm_bytes=work.warm_bytes,
+            awaited=work.awaited,
         )
 
     @ray.method(concurrency_group="control")

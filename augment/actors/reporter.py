@@ -75,9 +75,9 @@ class ReporterActor(Shell):
         return self._reporter.events(after, timeout_s)
 
     @ray.method(concurrency_group="events")
-    def changes(self, seen: int, timeout_s: float) -> int:
+    def await_work(self, seen: int, timeout_s: float) -> int:
         """Wait for what those who work through the queue have to know."""
-        return self._reporter.changes(seen, timeout_s)
+        return self._reporter.await_work(seen, timeout_s)
 
     @ray.method(concurrency_group="write")
     def close(self) -> None:
@@ -349,9 +349,9 @@ class ReporterClient:
         """Live events, waiting for the first."""
         return ray.get(self._handle().events.remote(after, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)
 
-    def changes(self, seen: int, timeout_s: float) -> int:
+    def await_work(self, seen: int, timeout_s: float) -> int:
         """A count that moves when a value is remembered or a job is queued, waiting for another than ``seen``."""
-        return ray.get(self._handle().changes.remote(seen, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)
+        return ray.get(self._handle().await_work.remote(seen, timeout_s), timeout=timeout_s + CALL_TIMEOUT_S)
 
 
 class CoordinatorNotebook(ReporterClient):
@@ -402,7 +402,8 @@ class CoordinatorNotebook(ReporterClient):
         if key not in self._owned:
             return super().recall(key)
         if key not in self._own:
-            self._own[key] = super().recall(key)
+            # Not overwritten: another thread may have remembered a newer value meanwhile.
+            self._own.setdefault(key, super().recall(key))
         return self._own[key]
 
     def known_coverage(self) -> CoverageReport:

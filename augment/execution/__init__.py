@@ -1,7 +1,7 @@
 """Running tests in the project's own interpreter, and saying what happened: verdicts, coverage, faults."""
 
 from augment.execution.interpreter import InterpreterInfo, absent_modules, find_interpreter, probe_interpreter
-from augment.execution.local import BACKGROUND_NICENESS, LocalExecutor
+from augment.execution.local import LocalExecutor
 from augment.execution.mutation import (
     OPERATORS,
     Operator,
@@ -20,7 +20,6 @@ from augment.execution.split import split_batch
 from augment.execution.suite import SuiteHistory, share_out
 
 __all__ = [
-    "BACKGROUND_NICENESS",
     "OPERATORS",
     "InterpreterInfo",
     "LocalExecutor",

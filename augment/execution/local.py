@@ -33,7 +33,7 @@ from augment.shipping import RevisionGoneError
 
 _VERDICT_OUTPUT = 64 * 1024
 """Characters kept of one test's output."""
-BACKGROUND_NICENESS = 19
+_BACKGROUND_NICENESS = 19
 """Of batches that nobody waits for: 1.5 % of a core that somebody else wants. They still go before the model, which
 runs on idle cores only and always has more to write: judging brings the tests."""
 _KEY_BYTES = 32
@@ -73,8 +73,8 @@ class LocalExecutor:
     ``cache_dir`` holds overlays (default: the user's cache folder), ``scratch_dir`` the private copies (default:
     ``.augment/work`` in the project). ``source`` gives runners; by default they are forked from warm processes
     of at most ``warm_bytes`` each.
-    ``sandbox`` says how untrusted batches are confined, and with ``confine_own_tests`` all the others too. What is not
-    of the fast lane runs at ``background_niceness``.
+    ``sandbox`` says how untrusted batches are confined, and with ``confine_own_tests`` all the others too. Where all
+    that it runs is ``awaited`` by somebody, no batch steps back for other work.
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class LocalExecutor:
         sandbox: SandboxMode | str = SandboxMode.AUTO,
         confine_own_tests: bool = False,
         warm_bytes: int = MOST_BYTES,
-        background_niceness: int = BACKGROUND_NICENESS,
+        awaited: bool = False,
     ) -> None:
         self._max_concurrent = max(1, max_concurrent)
         self._cache_dir = cache_dir
         self._workspaces = Workspaces(scratch_dir)
         self._source = source or ForkingRunners(min(2, self._max_concurrent), most_bytes=warm_bytes)
         self._confinements = Confinements(sandbox, own_tests=confine_own_tests)
-        self._background_niceness = background_niceness
+        self._background_niceness = 0 if awaited else _BACKGROUND_NICENESS
         self._shapes = ShapeMemory()
         self._interpreters: dict[str, tuple[InterpreterInfo, str]] = {}
         self._probing = threading.Lock()
@@ -270,9 +270,8 @@ class LocalExecutor:
         work.ledger.next_attempt()
         with self._runner(work) as runner:
             key = secrets.token_bytes(_KEY_BYTES)
-            order = _order(work, rounds, runner, key)
-            order["nice"] = 0 if work.batch.lane is Lane.FAST else self._background_niceness
-            runner.order(json.dumps(order).encode())
+            nice = 0 if work.batch.lane is Lane.FAST else self._background_niceness
+            runner.order(json.dumps(_order(work, rounds, runner, key, nice)).encode())
             attempt = Attempt(runner, work.ledger, work.batch.limits, work.deadline, work.ticket.wake, work.output, key)
             try:
                 return attempt.follow(), attempt.test_seconds
@@ -362,7 +361,7 @@ def _varied(batch: Batch) -> dict[str, str]:
     return varied
 
 
-def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str, Any]:
+def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes, nice: int) -> dict[str, Any]:
     batch = work.batch
     confinement = work.kind.confinement
     return {
@@ -385,6 +384,7 @@ def _order(work: _Work, rounds: Rounds, runner: Runner, key: bytes) -> dict[str,
         "share": None if batch.share is None else asdict(batch.share),
         "output_limit": min(_VERDICT_OUTPUT, batch.limits.output_bytes),
         "learn": batch.trusted and not (work.mutate or work.explore),
+        "nice": nice,
         "cpu_s": batch.limits.cpu_s,
         "file_bytes": batch.limits.file_bytes,
     }

@@ -304,7 +304,7 @@ class Reporter(FlakyReporting, LivingReporting, BehaviourReporting):
         self._store.remember(key, value)
         self._bell.ring()
 
-    def changes(self, seen: int, timeout_s: float) -> int:
+    def await_work(self, seen: int, timeout_s: float) -> int:
         """A count that moves with each value remembered and job queued; waits for another than ``seen``."""
         return self._bell.wait(seen, timeout_s)
 

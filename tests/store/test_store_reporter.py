@@ -227,28 +227,28 @@ def test_closing_writes_what_is_stale_and_can_be_repeated(tmp_path: Path) -> Non
 
 
 def test_a_value_or_a_job_wakes_who_waits_for_work_and_nothing_else_does(reporter: Reporter) -> None:
-    seen = reporter.changes(0, 0.0)
-    assert reporter.changes(seen, 0.0) == seen
+    seen = reporter.await_work(0, 0.0)
+    assert reporter.await_work(seen, 0.0) == seen
     reporter.activity(Activity("generator", "resting", 1.0))
-    assert reporter.changes(seen, 0.0) == seen
+    assert reporter.await_work(seen, 0.0) == seen
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(reporter.changes, seen, 30.0)
+        waiting = threads.submit(reporter.await_work, seen, 30.0)
         reporter.remember("model", {"state": "ready"})
         seen, before = waiting.result(10), seen
         assert seen != before
-        waiting = threads.submit(reporter.changes, seen, 30.0)
+        waiting = threads.submit(reporter.await_work, seen, 30.0)
         reporter.enqueue([job(1, "m:f")])
         assert waiting.result(10) != seen
 
 
 def test_a_change_while_nobody_waited_is_not_missed(reporter: Reporter) -> None:
-    seen = reporter.changes(0, 0.0)
+    seen = reporter.await_work(0, 0.0)
     reporter.remember("model", {"state": "ready"})
-    assert reporter.changes(seen, 30.0) != seen
+    assert reporter.await_work(seen, 30.0) != seen
 
 
 def test_the_end_wakes_who_waits_for_work(reporter: Reporter) -> None:
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(reporter.changes, reporter.changes(0, 0.0), 30.0)
+        waiting = threads.submit(reporter.await_work, reporter.await_work(0, 0.0), 30.0)
         reporter.close()
         waiting.result(10)
