@@ -16,7 +16,8 @@ import pytest
 from execution_support import batch, outcomes, snapshot
 
 from augment.analysis import discover_project
-from augment.execution import find_interpreter, probe_interpreter
+from augment.execution import LocalExecutor, find_interpreter, probe_interpreter
+from augment.records import Lane
 
 CODE = "def sign(x):\n    if x < 0:\n        return -1\n    return 1\n"
 TEST = "from shop.calc import sign\ndef test_one(): assert sign(1) == 1\ndef test_two(): assert sign(-1) == 1\n"
@@ -260,3 +261,23 @@ def test_a_project_on_another_python_runs_with_the_pytest_that_it_has(make_proje
     root = make_project({"shop/__init__.py": "", "shop/calc.py": CODE, "test_it.py": TEST + version})
     result = tell(root, str(found[0]))
     assert outcomes(result) == TOLD | {"test_version": "passed"}, result.output
+
+
+@pytest.mark.needs_sandbox
+def test_a_confined_batch_finds_its_copy_where_the_environment_reads_a_folder_around_the_project(
+    make_project, own, tmp_path
+):
+    """As in a clone below /tmp whose environment has it installed in place, with an example project inside."""
+    root = make_project({"shop/__init__.py": "", "shop/calc.py": CODE, "tests/test_it.py": TEST})
+    install(own(root), "around", {"__editable__.around-1.0.pth": f"{tmp_path}\n"})
+    tmp_path.chmod(0o755)  # else the batch may search folders of others, and finds its copy by that
+    executor = LocalExecutor(1, sandbox="auto")
+    confined = {"trusted": False, "private": True, "lane": Lane.WRITE, "coverage": False}
+    try:
+        result = executor.run(
+            batch(root, interpreter=str(root / ".venv" / "bin" / "python"), snapshot=snapshot(root), **confined)
+        )
+    finally:
+        executor.close()
+    assert result.fault is None, result.output
+    assert outcomes(result) == TOLD, result.output

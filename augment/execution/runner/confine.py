@@ -171,13 +171,17 @@ def _mount(c: Any, spec: dict[str, Any]) -> None:
     """Give the batch its own /proc and temporary folders. What lies below those and it needs is carried over."""
     _mount_one(c, "none", "/", "", _MS_REC | _MS_PRIVATE)
     carried = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in spec["binds"] if os.path.exists(path)}
-    for path, size, mode in spec["tmpfs"]:
-        options = f"size={size},nr_inodes={_INODES},mode={mode:o}"
-        os.makedirs(path, exist_ok=True)
-        _mount_one(c, "tmpfs", path, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
-    for path, place in carried.items():
-        _make_place(path, folder=stat.S_ISDIR(os.stat(place).st_mode))
-        _mount_one(c, f"/proc/self/fd/{place}", path, "", _MS_BIND | _MS_REC)
+    covers = {path: f"size={size},nr_inodes={_INODES},mode={mode:o}" for path, size, mode in spec["tmpfs"]}
+    # What lies in another comes after it, or it would be covered: a project may lie in a folder that is read whole.
+    for path in sorted([*covers, *carried], key=lambda path: path.rstrip("/").count("/")):
+        if path in covers:
+            os.makedirs(path, exist_ok=True)
+            _mount_one(c, "tmpfs", path, "tmpfs", _MS_NOSUID | _MS_NODEV, covers.pop(path))
+        else:
+            place = carried[path]
+            _make_place(path, folder=stat.S_ISDIR(os.stat(place).st_mode))
+            _mount_one(c, f"/proc/self/fd/{place}", path, "", _MS_BIND | _MS_REC)
+    for place in carried.values():
         os.close(place)
     for path in spec["folders"]:
         os.makedirs(path, exist_ok=True)
